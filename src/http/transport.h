@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace shoal::http {
+
+enum class Method { get, head, put, post, del };
+[[nodiscard]] std::string_view name_of(Method method) noexcept;  // "GET", ...
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+// One HTTP exchange, ready to send. The transport adds Host, Content-Length and Connection and
+// nothing else: no Accept-Encoding, no Expect, no redirects followed, the path sent as it is.
+struct Request {
+  Method method = Method::get;
+  std::string url;  // scheme://host[:port]/path?query, percent-encoded by the caller
+  std::vector<Header> headers;
+  // Sent as the body when the method is put or post. Borrowed: must live until `done` has run.
+  ByteSpan body;
+  Duration deadline{};  // whole exchange, from start(); zero: only the stall timeout applies
+};
+
+struct ResponseHead {
+  int status = 0;
+  std::vector<Header> headers;
+  // Value of the first header of that name (case-insensitive), or empty.
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
+};
+
+// Receives one response. Calls come on the transport's executor in the order on_head (once), on_body
+// (any number). Returning an error ends the exchange, and `done` gets that error.
+class ResponseSink {
+ public:
+  virtual ~ResponseSink() = default;
+  virtual Result<void> on_head(const ResponseHead& head) = 0;
+  virtual Result<void> on_body(ByteSpan bytes) = 0;
+};
+
+struct ExchangeId {
+  std::uint64_t value = 0;
+};
+
+// Speaks HTTP/1.1. confined to one executor. An HTTP status is not an error here: `done` gets an
+// error only when no complete response came (unavailable, timeout, canceled, corrupt for a short
+// body), with host and reason in its text and Retry set.
+class Transport {
+ public:
+  using Done = std::move_only_function<void(Result<void>)>;
+  virtual ~Transport() = default;
+  // `sink` is borrowed and must live until `done` has run.
+  virtual ExchangeId start(const Request& request, ResponseSink& sink, Done done) = 0;
+  // Ends an exchange early; its `done` runs with ErrorCode::canceled. Unknown ids are ignored.
+  virtual void cancel(ExchangeId exchange) = 0;
+};
+
+}  // namespace shoal::http

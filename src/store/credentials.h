@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "store/open.h"
+
+namespace shoal::store {
+
+struct Credentials {
+  std::string access_key;
+  Secret secret_key;
+  Secret session_token;  // empty when there is none
+  std::string source;    // "environment", "profile default in ~/.aws/credentials", for messages
+};
+
+// Everything the search looks at, so that tests need no real environment.
+struct CredentialSources {
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  std::filesystem::path home;
+  [[nodiscard]] static CredentialSources of_process();
+};
+
+// S3: explicit file, environment (AWS_*), ~/.aws/credentials and ~/.aws/config (profile, AWS_PROFILE,
+// default). OSS: explicit file, environment (OSS_*, then ALIBABA_CLOUD_*), ~/.ossutilconfig. With
+// sign_requests off: an empty optional (anonymous). Nothing found: ErrorCode::permission, listing the
+// places looked at.
+[[nodiscard]] Result<std::optional<Credentials>> find_credentials(Scheme scheme,
+                                                                  const StoreConfig& config,
+                                                                  const CredentialSources& sources);
+
+// Endpoint and region from the same places when the config leaves them empty.
+[[nodiscard]] StoreConfig complete_config(Scheme scheme, StoreConfig config,
+                                          const CredentialSources& sources);
+
+}  // namespace shoal::store

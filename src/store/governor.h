@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+
+#include "base/clock.h"
+
+namespace shoal::store {
+
+// One budget of requests and bytes per second for all stores of a volume, and the place where an
+// answer of "slow down" is remembered: it slows every request of the volume, not only the one that
+// was refused (AIMD on the request rate). synchronized.
+class Governor {
+ public:
+  struct Limits {
+    double requests_per_second = 0;  // 0: no limit of ours
+    double bytes_per_second = 0;
+  };
+  explicit Governor(Limits limits);
+
+  // How long the caller must wait before it may send a request for `bytes`; zero: now, and it is
+  // counted as sent.
+  [[nodiscard]] Duration admit(TimePoint now, std::uint64_t bytes);
+  // The service refused with "slow down", asking for `after` (zero when it did not say).
+  void on_throttled(TimePoint now, Duration after);
+  void on_success(TimePoint now);
+
+  struct Stats {
+    std::uint64_t throttled = 0;     // refusals seen
+    double requests_per_second = 0;  // the rate in force; 0: none
+  };
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  mutable std::mutex mutex_;
+  Limits limits_;
+  double rate_ = 0;  // learned; 0: not throttled so far
+  double request_tokens_ = 0;
+  double byte_tokens_ = 0;
+  TimePoint refilled_{};
+  TimePoint pause_until_{};
+  std::uint64_t throttled_ = 0;
+};
+
+}  // namespace shoal::store

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "image/writer.h"
+#include "index/build.h"
+#include "store/open.h"
+
+// Making a volume: a directory that holds
+//
+//   LOCK                 held (flock) by the process that writes the volume
+//   index/               RocksDB
+//   image/1.erofs        metadata region of generation 1
+//   cache/data           sparse file in image layout
+//   log/                 of the server
+//
+// and the order in which it becomes usable: dataset record, listing, layout, image (renamed into
+// place last). A volume without its image is not finished, whatever else is there.
+
+namespace shoal::volume {
+
+struct PrepareOptions {
+  store::Location location;
+  store::StoreConfig store;
+  image::WriteOptions image;
+  index::BuildOptions build;
+  bool rebuild = false;  // list again although a finished generation is there
+};
+
+struct PrepareResult {
+  format::GenerationRecord generation;
+  image::WriteResult image;
+  bool reused = false;  // a finished volume of this dataset was there already
+  double listing_seconds = 0;
+  double image_seconds = 0;
+};
+
+// Lists, lays out and writes the image as far as that is not done already. Fails with precondition
+// when the directory holds another dataset (naming both), is not empty and no volume, or is locked.
+[[nodiscard]] Result<PrepareResult> prepare(const std::filesystem::path& directory,
+                                            const PrepareOptions& options);
+
+// Where a dataset's volume lives when --volume is not given: $SHOAL_VOLUMES, else
+// /var/lib/shoal/volumes for root, else $XDG_CACHE_HOME/shoal (~/.cache/shoal), plus a readable name
+// with a short hash of URL and endpoint.
+[[nodiscard]] std::filesystem::path default_directory(const store::Location& location,
+                                                      const store::StoreConfig& config);
+
+// True when `directory` looks like a volume (has an index).
+[[nodiscard]] bool is_volume(const std::filesystem::path& directory);
+
+}  // namespace shoal::volume
