@@ -19,11 +19,14 @@
 #define SHOAL_TRY(declaration, expression) \
   SHOAL_TRY_INNER(declaration, expression, SHOAL_CONCAT(shoal_try_, __COUNTER__))
 
-#define SHOAL_CHECK_OK(expression)                                                           \
-  do {                                                                                       \
-    if (auto shoal_checked = (expression); !shoal_checked)                                   \
-      return ::shoal::fail(std::move(shoal_checked).error());                                \
+#define SHOAL_CHECK_OK_INNER(expression, temporary)                                      \
+  do {                                                                                   \
+    if (auto temporary = (expression); !temporary)                                       \
+      return ::shoal::fail(std::move(temporary).error());                                \
   } while (false)
+
+#define SHOAL_CHECK_OK(expression) \
+  SHOAL_CHECK_OK_INNER(expression, SHOAL_CONCAT(shoal_checked_, __COUNTER__))
 
 namespace shoal {
 
