@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -35,6 +37,10 @@ class File {
  public:
   enum class Mode { read_only, read_write, create };  // create: read-write, made if missing
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path, Mode mode);
+  // Takes over an open descriptor; `path` is for error texts.
+  [[nodiscard]] static File adopt(Fd fd, std::filesystem::path path) {
+    return File(std::move(fd), std::move(path));
+  }
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   // Reads exactly target.size() bytes; a short file is ErrorCode::corrupt.

@@ -28,7 +28,7 @@ class Loop final : public LoopExecutor {
   ~Loop() override;
 
   // Runs until stop(). Operations still in flight at the end are cancelled and their callbacks run
-  // with ErrorCode::canceled before run() returns.
+  // with ErrorCode::canceled before run() returns; tasks posted by then run too, timers do not fire.
   void run();
   // Runs until `done` returns true, checked after every batch of events. For commands and tests.
   void run_until(const std::function<bool()>& done);
@@ -40,14 +40,16 @@ class Loop final : public LoopExecutor {
   [[nodiscard]] const Clock& clock() const override;
 
   // Calls `ready(revents)` each time the descriptor has one of `events` (POLLIN, POLLOUT) until
-  // unwatch(). Level-triggered as seen from outside. The descriptor must stay open until unwatch().
+  // unwatch(). Level-triggered as seen from outside. The descriptor must stay open until unwatch();
+  // one that cannot be polled is reported once, as POLLNVAL.
   struct WatchId {
     std::uint64_t value = 0;
   };
   WatchId watch(int fd, std::uint32_t events, std::move_only_function<void(std::uint32_t)> ready);
   void unwatch(WatchId watch);
 
-  // Reads up to `target.size()` bytes (short only at end of file) or writes all of `source` at
+  // Reads up to `target.size()` bytes (short only at the end of a regular file, and for descriptors
+  // of messages or streams, where one read is one message) or writes all of `source` at
   // `offset`. The memory must stay alive until the callback has run. Errors carry the errno text.
   using IoDone = std::move_only_function<void(Result<std::size_t>)>;
   void read(int fd, MutableByteSpan target, std::uint64_t offset, IoDone done);
