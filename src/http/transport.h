@@ -21,14 +21,14 @@ struct Header {
   std::string value;
 };
 
-// One HTTP exchange, ready to send. The transport adds Host, Content-Length and Connection and
-// nothing else: no Accept-Encoding, no Expect, no redirects followed, the path sent as it is.
+// One HTTP exchange, ready to send. The transport adds Host, User-Agent (both unless given here),
+// Content-Length and Connection and nothing else: no Accept, no Accept-Encoding, no Content-Type, no Expect, no redirects followed, the path sent as it is.
 struct Request {
   Method method = Method::get;
-  std::string url;  // scheme://host[:port]/path?query, percent-encoded by the caller
-  std::vector<Header> headers;
+  std::string url = {};  // scheme://host[:port]/path?query, percent-encoded by the caller
+  std::vector<Header> headers = {};
   // Sent as the body when the method is put or post. Borrowed: must live until `done` has run.
-  ByteSpan body;
+  ByteSpan body = {};
   Duration deadline{};  // whole exchange, from start(); zero: only the stall timeout applies
 };
 
@@ -53,8 +53,11 @@ struct ExchangeId {
 };
 
 // Speaks HTTP/1.1. confined to one executor. An HTTP status is not an error here: `done` gets an
-// error only when no complete response came (unavailable, timeout, canceled, corrupt for a short
-// body), with host and reason in its text and Retry set.
+// error only when no complete response came: unavailable (not reached, connection lost, body shorter
+// than announced, certificate not trusted, not HTTP), timeout, canceled, bad_input (no URL, a header
+// with a line end), or the sink's own error. Its text names the host, the path and the reason, never
+// the query, which may hold a signature. Retry is yes when the exchange had no effect or the method
+// may be repeated (get, head, del), unknown_effect for a put or post that may have arrived.
 class Transport {
  public:
   using Done = std::move_only_function<void(Result<void>)>;
