@@ -14,10 +14,20 @@ namespace shoal::format {
 // of files, so that data addresses do not move when metadata grows. Sparse, so the gap is free.
 inline constexpr std::uint64_t kDataRegionStart = 64ull << 30;
 
+// No chunk is larger: it is one buffer in memory and one GET, and its block bitmap is one record.
+inline constexpr std::uint32_t kChunkBytesMax = 64u << 20;
+// Sizes and addresses stay below this, so that sums of two of them never wrap. Two thousand times
+// the largest dataset known.
+inline constexpr std::uint64_t kDataBytesMax = 1ull << 62;
+
 struct Geometry {
   std::uint32_t block_bytes = 4096;          // EROFS block: 512 or 4096
   std::uint32_t chunk_bytes = 4u << 20;      // multiple of block_bytes
   constexpr bool operator==(const Geometry&) const = default;
+  [[nodiscard]] constexpr bool is_valid() const {
+    return (block_bytes == 512 || block_bytes == 4096) && chunk_bytes >= block_bytes &&
+           chunk_bytes <= kChunkBytesMax && chunk_bytes % block_bytes == 0;
+  }
   [[nodiscard]] constexpr std::uint32_t blocks_per_chunk() const {
     return chunk_bytes / block_bytes;
   }
