@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 // Percent-encoding, hashes and dates as the object services write them. Pure.
 
@@ -21,5 +24,12 @@ namespace shoal::store {
 [[nodiscard]] std::string hmac_sha1(std::string_view key, std::string_view data);    // 20 bytes
 [[nodiscard]] std::string md5(std::string_view data);      // 16 bytes
 [[nodiscard]] std::string base64(std::string_view raw);
+[[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
+
+// "Sat, 16 Dec 2023 16:20:57 GMT", in headers.
+[[nodiscard]] std::string format_http_date(WallTime time);
+[[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view text);
+// "2023-12-16T16:20:57.000Z", in list pages; the fraction is dropped. Seconds since 1970.
+[[nodiscard]] std::optional<std::int64_t> parse_iso_date(std::string_view text);
 
 }  // namespace shoal::store

@@ -33,13 +33,21 @@ class Governor {
   [[nodiscard]] Stats stats() const;
 
  private:
+  [[nodiscard]] double rate_in_force_locked() const;
+  void refill_locked(TimePoint now);
+  void count_locked(TimePoint now);
+
   mutable std::mutex mutex_;
   Limits limits_;
-  double rate_ = 0;  // learned; 0: not throttled so far
+  double rate_ = 0;         // learned; 0: not throttled so far
+  double recent_rate_ = 0;  // requests admitted per second in the last full window
+  std::uint64_t window_count_ = 0;
+  TimePoint window_start_{};
   double request_tokens_ = 0;
-  double byte_tokens_ = 0;
+  double byte_tokens_ = 0;  // may be negative: one request may be larger than the burst
   TimePoint refilled_{};
   TimePoint pause_until_{};
+  TimePoint throttled_at_{};
   std::uint64_t throttled_ = 0;
 };
 

@@ -33,17 +33,17 @@ using Done = std::move_only_function<void(Result<T>)>;
 using ETag = std::string;
 
 struct ObjectInfo {
-  std::string key;  // raw bytes, whole key (never relative to a prefix)
+  std::string key{};  // raw bytes, whole key (never relative to a prefix)
   std::uint64_t size = 0;
   std::int64_t mtime = 0;  // seconds since 1970, UTC
-  ETag etag;
-  std::string storage_class;  // empty: the usual one
+  ETag etag{};
+  std::string storage_class{};  // empty: the usual one
 };
 
 struct ListRequest {
-  std::string prefix;
-  std::string start_after;  // first key returned is greater than this; ignored with a token
-  std::string token;        // from the page before; empty for the first page
+  std::string prefix{};
+  std::string start_after{};  // first key returned is greater than this; ignored with a token
+  std::string token{};        // from the page before; empty for the first page
   bool by_directory = false;  // group keys behind the next '/' into common_prefixes
   std::uint32_t keys_max = 1000;  // 1..1000
 };
@@ -62,34 +62,36 @@ class BodySink {
 };
 
 struct GetRequest {
-  std::string key;
+  std::string key{};
   std::uint64_t offset = 0;
-  // Exactly this many bytes are delivered or the call fails; must lie inside the object.
+  // Exactly this many bytes are delivered or the call fails. A range that is not inside the object is
+  // ErrorCode::precondition: the object is not the one the caller knows. Zero: succeeds without asking
+  // the service.
   std::uint64_t length = 0;
-  ETag if_match;  // empty: any version. A replaced object is ErrorCode::precondition
+  ETag if_match{};  // empty: any version. A replaced object is ErrorCode::precondition
   // Size of the whole object when known (the index knows); lets a whole-object GET go without a
-  // Range header. Zero: not known.
+  // Range header. Zero: not known. An object of another size is ErrorCode::precondition.
   std::uint64_t object_size = 0;
   Duration deadline{};  // zero: the store's default
 };
 
 struct PutRequest {
-  std::string key;
-  ByteSpan body;  // borrowed until `done`
+  std::string key{};
+  ByteSpan body{};  // borrowed until `done`
   bool if_absent = false;  // fail with precondition when the key exists
-  std::string content_type;
+  std::string content_type{};
 };
 struct PutResult {
-  ETag etag;
+  ETag etag{};
 };
 
 struct UploadId {
-  std::string key;
-  std::string id;
+  std::string key{};
+  std::string id{};
 };
 struct UploadedPart {
   std::uint32_t number = 0;  // 1..10,000
-  ETag etag;
+  ETag etag{};
 };
 
 struct AppendResult {

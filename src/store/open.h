@@ -18,7 +18,8 @@ enum class Scheme { s3, oss, file };
 
 // A parsed "s3://bucket/prefix", "oss://bucket/prefix" or "file:///directory[/prefix]". A prefix is
 // used as it is written except that a missing trailing '/' is added when it is not empty: a dataset
-// is a directory. For file:// the bucket is the directory and the prefix is empty.
+// is a directory. For file:// the bucket is the directory and the prefix is empty (with
+// `key_expected`: the bucket is the parent directory and the prefix the file's name).
 struct Location {
   Scheme scheme = Scheme::s3;
   std::string bucket;
@@ -28,21 +29,24 @@ struct Location {
 // `key_expected`: keep the path as a key (no trailing '/' added).
 [[nodiscard]] Result<Location> parse_location(std::string_view url, bool key_expected = false);
 
-enum class Addressing { automatic, virtual_hosted, path };
+// virtual_hosted: https://BUCKET.HOST/KEY. path: https://HOST/BUCKET/KEY. cname: https://HOST/KEY, the
+// host being a domain of the user's that stands for the bucket.
+enum class Addressing { automatic, virtual_hosted, path, cname };
 enum class SignatureVersion { v4, v1 };  // v1: OSS only
+// "auto", "virtual", "path" or "cname".
 [[nodiscard]] Result<Addressing> parse_addressing(std::string_view text);
 
 // What the user said about the service; everything empty means "find out": environment
 // (AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, OSS_REGION, OSS_ENDPOINT),
 // then the profile files, then the provider's defaults. Holds no secret: safe to store and print.
 struct StoreConfig {
-  std::string endpoint;  // "https://host[:port]" or "http://..."
-  std::string region;
-  std::string profile;
+  std::string endpoint{};  // "https://host[:port]" or "http://..."
+  std::string region{};
+  std::string profile{};
   bool sign_requests = true;
   Addressing addressing = Addressing::automatic;
   SignatureVersion signature = SignatureVersion::v4;
-  std::filesystem::path credentials_file;  // explicit file in ~/.aws/credentials form; empty: search
+  std::filesystem::path credentials_file{};  // explicit file in ~/.aws/credentials form; empty: search
 };
 
 struct StoreParts {

@@ -36,6 +36,10 @@ struct SigningScope {
                                        std::string_view to_sign);  // hex
 [[nodiscard]] std::string v4_authorization(const SigningInput& input, const SigningScope& scope,
                                            const Secret& secret_key);
+// The same with the derived key, which may be kept for a day: 32 bytes.
+[[nodiscard]] std::string v4_signing_key(const Secret& secret_key, const SigningScope& scope);
+[[nodiscard]] std::string v4_authorization_with_key(const SigningInput& input,
+                                                    const SigningScope& scope, std::string_view key);
 
 // `date`: value of the Date header (or x-oss-date when that is sent).
 [[nodiscard]] std::string v1_string_to_sign(const SigningInput& input, std::string_view date);

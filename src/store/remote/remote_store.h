@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/executor.h"
+#include "http/transport.h"
+#include "store/object_store.h"
+#include "store/remote/service.h"
+
+namespace shoal::store {
+
+// A bucket of S3 or OSS: the calls of the waist in the words of the two services' common REST API.
+// confined to `executor`. `parser` (null: the executor itself) reads list pages.
+[[nodiscard]] std::unique_ptr<ObjectStore> make_remote_store(LoopExecutor& executor,
+                                                             http::Transport& transport,
+                                                             Executor* parser, Service service);
+
+}  // namespace shoal::store

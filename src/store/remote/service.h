@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "store/remote/bucket_address.h"
+
+// In what S3 and OSS differ: some words, and how a request is signed. Everything else is shared.
+
+namespace shoal::store {
+
+// The words of a service. immutable; one static object per service.
+struct ServiceWords {
+  std::string_view scheme;  // "s3"
+  std::string_view request_id_header;
+  std::string_view storage_class_header;
+  std::string_view copy_source_header;
+  std::string_view region_header;      // where an answer names the bucket's region; empty: nowhere
+  std::string_view error_header;       // base64 of the error XML in answers without a body
+  std::string_view retry_after_header;  // milliseconds
+  NameValue if_absent;                 // makes a put fail when the key exists
+  std::optional<NameValue> with_range;  // sent with every Range
+  bool tokens_encoded = false;         // see ListPageForm
+  bool can_append = false;
+};
+
+// A request that is complete but for its signature.
+struct Draft {
+  std::string_view method;
+  const BucketAddress* address = nullptr;
+  std::string_view key;              // raw
+  std::string path;                  // percent-encoded, as sent
+  std::vector<NameValue> query;      // decoded
+  std::vector<NameValue> headers;
+  ByteSpan body;
+};
+
+// confined.
+class Signer {
+ public:
+  virtual ~Signer() = default;
+  // Adds the date, the token, what the signature needs, and Authorization.
+  virtual void sign(Draft& draft, std::string_view region, WallTime now) = 0;
+};
+
+// What a remote store is made of, put together by s3/ or oss/.
+struct Service {
+  const ServiceWords* words = nullptr;
+  std::unique_ptr<Signer> signer;  // null: requests go unsigned
+  BucketAddress address;
+  std::string region;
+  std::string credentials;  // where they came from, for messages
+  // The address of the same bucket in another region; the same address when the endpoint is the
+  // user's own.
+  BucketAddress (*address_in_region)(const BucketAddress& address, std::string_view region) = nullptr;
+};
+
+}  // namespace shoal::store

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/executor.h"
+#include "base/limits.h"
+#include "store/object_store.h"
+
+namespace shoal::store {
+
+class Governor;
+
+struct RetryPolicy {
+  int attempts_max = limits::kRetryAttemptsMax;
+  Duration delay_min = limits::kRetryDelayMin;
+  Duration delay_max = limits::kRetryDelayMax;
+  // From the call to the last try that may still start; GETs may name their own.
+  Duration deadline = limits::kIoTimeoutDefault;
+  std::uint64_t jitter_seed = 0;
+};
+
+// The only place that acts on Error::retry() and on Governor. Between two tries it waits what the
+// service asked for plus a random time below delay_min * 2^n (full jitter). Calls wait for the
+// governor in the order they came. A call that may have taken effect is repeated only if doing it
+// twice is as good as once; that is not so for append, complete_upload, create_upload and a put with
+// if_absent. A GET goes on behind the bytes it has delivered, but only with an If-Match: without one
+// the rest could be of another version.
+// confined to `executor`. `governor` may be null.
+[[nodiscard]] std::unique_ptr<ObjectStore> make_retry_store(std::unique_ptr<ObjectStore> inner,
+                                                            LoopExecutor& executor,
+                                                            Governor* governor,
+                                                            const RetryPolicy& policy);
+
+}  // namespace shoal::store

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: the retry wrapper tries again exactly what may be tried again, at the right time, and no reader
+// sees wrong bytes from it.
+// Method: a memory store behind a seeded fault store behind the retry wrapper, on virtual time; and a store
+// whose failures are written down in the test.
+#include "store/retry.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "store/fault.h"
+#include "store/governor.h"
+#include "store/memory/memory_store.h"
+#include "virtual_loop.h"
+
+namespace shoal::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TextSink final : public BodySink {
+ public:
+  Result<void> on_bytes(ByteSpan bytes) override {
+    text += as_text(bytes);
+    return {};
+  }
+  std::string text;
+};
+
+struct Outcome {
+  int ends = 0;
+  Result<void> result = fail(ErrorCode::bug, "the call never ended");
+};
+
+class RetryTest : public testing::Test {
+ protected:
+  void open(const FaultPlan& plan, const RetryPolicy& policy = {}, Governor* governor = nullptr) {
+    auto inner = std::make_unique<MemoryStore>(loop);
+    memory = inner.get();
+    memory->set_piece_bytes(100);
+    store = make_retry_store(make_fault_store(std::move(inner), loop, plan, &faults), loop, governor, policy);
+  }
+  template <typename T>
+  Result<T> await(const std::function<void(Done<T>)>& start) {
+    std::optional<Result<T>> outcome;
+    start([&](Result<T> result) {
+      EXPECT_FALSE(outcome) << "done ran twice";
+      outcome = std::move(result);
+    });
+    EXPECT_FALSE(outcome) << "done ran inside the call";
+    loop.run_until([&] { return outcome.has_value(); });
+    return outcome ? std::move(*outcome) : fail(ErrorCode::bug, "the call never ended");
+  }
+  Result<void> get(const std::string& key, std::uint64_t length, TextSink& sink, const ETag& if_match,
+                   Duration deadline = {}) {
+    return await<void>([&](Done<void> done) {
+      store->get({.key = key, .length = length, .if_match = if_match, .deadline = deadline}, sink,
+                 std::move(done));
+    });
+  }
+  Duration now() const { return loop.clock().now().time_since_epoch(); }
+
+  VirtualLoop loop;
+  FaultCounts faults;
+  MemoryStore* memory = nullptr;
+  std::unique_ptr<ObjectStore> store;
+};
+
+TEST_F(RetryTest, reads_survive_a_bad_network_byte_for_byte) {
+  open({.seed = 7, .error = 0.2, .throttle = 0.1, .partial = 0.4, .delay = 0.3, .delay_max = 20ms});
+  std::string content;
+  for (int i = 0; i < 1000; ++i) content += std::to_string(i) + ",";
+  const ETag etag = memory->add("object", content);
+  for (int i = 0; i < 200; ++i) {
+    TextSink sink;
+    const auto result = get("object", content.size(), sink, etag);
+    ASSERT_TRUE(result) << result.error().to_string();
+    ASSERT_EQ(sink.text, content);
+  }
+  EXPECT_GT(faults.partials, 50u);
+  EXPECT_GT(faults.errors, 20u);
+  EXPECT_LT(memory->counts().get_bytes, 200 * content.size() * 6 / 5)
+      << "a broken GET goes on where it stopped";
+}
+
+TEST_F(RetryTest, a_broken_get_without_a_version_is_not_continued) {
+  open({.seed = 3, .partial = 1});
+  memory->add("object", std::string(1000, 'x'));
+  TextSink sink;
+  const auto result = get("object", 1000, sink, "");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(memory->counts().get, 1u) << "the rest could be of another version";
+}
+
+TEST_F(RetryTest, gives_up_after_the_last_try_and_says_how_many) {
+  open({.error = 1}, {.attempts_max = 4});
+  memory->add("object", "x");
+  TextSink sink;
+  const auto result = get("object", 1, sink, "");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(faults.calls, 4u);
+  EXPECT_NE(result.error().message().find("(after 4 tries)"), std::string::npos)
+      << result.error().to_string();
+}
+
+TEST_F(RetryTest, gives_up_at_the_deadline) {
+  open({.error = 1}, {.attempts_max = 1000, .delay_max = 100ms});
+  memory->add("object", "x");
+  TextSink sink;
+  const auto start = now();
+  EXPECT_FALSE(get("object", 1, sink, "", 2s));
+  EXPECT_LE(now() - start, 2s);
+  EXPECT_GT(faults.calls, 10u);
+}
+
+TEST_F(RetryTest, final_failures_are_not_tried_again) {
+  open({});
+  TextSink sink;
+  EXPECT_EQ(get("nothing", 1, sink, "").error().code(), ErrorCode::not_found);
+  EXPECT_EQ(faults.calls, 1u);
+}
+
+TEST_F(RetryTest, a_lost_answer_is_repeated_only_when_twice_is_as_good_as_once) {
+  const std::string body = "x";
+  open({.lost = 1}, {.attempts_max = 3});
+  const auto put = [&](bool if_absent) {
+    return await<PutResult>([&](Done<PutResult> done) {
+      store->put({.key = "k", .body = as_bytes(body), .if_absent = if_absent}, std::move(done));
+    });
+  };
+  EXPECT_FALSE(put(false));
+  EXPECT_EQ(memory->counts().put, 3u);
+  memory->erase("k");
+  EXPECT_FALSE(put(true));
+  EXPECT_EQ(memory->counts().put, 4u) << "the second try would find the first one's object";
+  const auto append = await<AppendResult>([&](Done<AppendResult> done) {
+    store->append("log", 0, as_bytes(body), std::move(done));
+  });
+  EXPECT_EQ(append.error().retry(), Retry::unknown_effect);
+  EXPECT_EQ(memory->counts().append, 1u);
+}
+
+TEST_F(RetryTest, the_wait_is_at_least_what_the_service_asked_for) {
+  // One refusal asking for 700 ms, then success.
+  class Refusing final : public BodySink {
+   public:
+    Result<void> on_bytes(ByteSpan) override {
+      if (++calls == 1)
+        return fail(Error(ErrorCode::throttled, "slow down").with_retry(Retry::yes, 700ms));
+      return {};
+    }
+    int calls = 0;
+  } sink;
+  Governor governor({});
+  open({}, {}, &governor);
+  const ETag etag = memory->add("object", "x");
+  const auto start = now();
+  ASSERT_TRUE(await<void>([&](Done<void> done) {
+    store->get({.key = "object", .length = 1, .if_match = ""}, sink, std::move(done));
+  }).has_value() == false) << "one byte was delivered and there is no version";
+  EXPECT_EQ(governor.stats().throttled, 1u);
+  open({.seed = 5, .throttle = 0.5}, {}, &governor);
+  memory->add("object", "x");
+  TextSink text;
+  EXPECT_TRUE(get("object", 1, text, etag));
+  EXPECT_GE(now() - start, 700ms) << "the pause holds for every request of the volume";
+}
+
+TEST_F(RetryTest, the_rate_of_the_governor_is_kept) {
+  Governor governor({.requests_per_second = 100});
+  open({}, {}, &governor);
+  const ETag etag = memory->add("object", "x");
+  std::vector<TextSink> sinks(500);
+  std::size_t ends = 0;
+  const auto start = now();
+  for (auto& sink : sinks)
+    store->get({.key = "object", .length = 1, .if_match = etag}, sink, [&](Result<void> result) {
+      EXPECT_TRUE(result);
+      ++ends;
+    });
+  loop.run_until([&] { return ends == sinks.size(); });
+  EXPECT_GE(now() - start, 4800ms);
+  EXPECT_LE(now() - start, 5100ms);
+}
+
+TEST_F(RetryTest, cancel_ends_calls_that_wait_for_their_turn_or_their_next_try) {
+  Governor governor({.requests_per_second = 1});
+  open({.error = 1}, {.attempts_max = 100}, &governor);
+  memory->add("object", "x");
+  std::vector<TextSink> sinks(5);
+  int canceled = 0;
+  for (auto& sink : sinks)
+    store->get({.key = "object", .length = 1, .if_match = ""}, sink, [&](Result<void> result) {
+      ASSERT_FALSE(result);
+      canceled += result.error().code() == ErrorCode::canceled ? 1 : 0;
+    });
+  for (int i = 0; i < 3; ++i) loop.run_one();
+  store->cancel_all();
+  EXPECT_EQ(canceled, 0) << "done ran inside cancel_all";
+  loop.run_all();
+  EXPECT_EQ(canceled, 5);
+}
+
+TEST_F(RetryTest, a_destroyed_store_ends_its_calls_once) {
+  open({.error = 0.5, .delay = 0.5, .delay_max = 50ms});
+  memory->add("object", "x");
+  std::vector<TextSink> sinks(50);
+  int ends = 0;
+  for (auto& sink : sinks)
+    store->get({.key = "object", .length = 1, .if_match = ""}, sink, [&](Result<void>) { ++ends; });
+  for (int i = 0; i < 20; ++i) loop.run_one();
+  store.reset();
+  loop.run_all();
+  EXPECT_EQ(ends, 50);
+}
+
+// ---- the governor by itself
+
+TEST(Governor, admits_everything_when_nothing_is_limited) {
+  Governor governor({});
+  for (int i = 0; i < 10'000; ++i) EXPECT_EQ(governor.admit(TimePoint(1h), 1 << 20), Duration::zero());
+}
+
+TEST(Governor, bytes_are_paid_back_in_time) {
+  Governor governor({.bytes_per_second = 1000});
+  const TimePoint start(1h);
+  EXPECT_EQ(governor.admit(start, 5000), Duration::zero()) << "a large request must pass some time";
+  const Duration wait = governor.admit(start, 1);
+  EXPECT_GE(wait, 4800ms);
+  EXPECT_EQ(governor.admit(start + wait + 10ms, 1), Duration::zero());
+}
+
+TEST(Governor, one_burst_of_refusals_halves_the_rate_once_and_success_raises_it) {
+  Governor governor({});
+  TimePoint now(1h);
+  for (int i = 0; i < 2000; ++i) {
+    EXPECT_EQ(governor.admit(now, 0), Duration::zero());
+    now += 1ms;
+  }
+  for (int i = 0; i < 100; ++i) governor.on_throttled(now, 0ms);
+  const double halved = governor.stats().requests_per_second;
+  EXPECT_NEAR(halved, 500, 25);
+  EXPECT_EQ(governor.stats().throttled, 100u);
+  for (int i = 0; i < 500; ++i) governor.on_success(now);
+  EXPECT_GT(governor.stats().requests_per_second, halved + 10);
+  governor.on_success(now + 10min);
+  EXPECT_EQ(governor.stats().requests_per_second, 0) << "forgotten after two quiet minutes";
+}
+
+}  // namespace
+}  // namespace shoal::store
