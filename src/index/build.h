@@ -34,7 +34,7 @@ struct BuildProgress {
 struct BuildOptions {
   std::uint32_t list_requests_in_flight = 16;
   // Called about five times a second and at the end, on the calling thread.
-  std::function<void(const BuildProgress&)> on_progress;
+  std::function<void(const BuildProgress&)> on_progress{};
   // Set by a signal handler: the build stops at the next page, keeps what it has, and returns
   // canceled.
   const std::atomic<bool>* stop = nullptr;
