@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.h"
+#include "image/plan.h"
+#include "image/writer.h"
+
+namespace shoal::image {
+
+// The second pass: writes every inode and every directory block.
+[[nodiscard]] Result<void> emit_tree(const index::Index& index, Sink& sink, Scratch& scratch,
+                                     const MetadataPlan& plan, const WriteOptions& options);
+
+}  // namespace shoal::image

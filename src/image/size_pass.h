@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/result.h"
+#include "image/writer.h"
+
+namespace shoal::image {
+
+struct TreeSizes {
+  std::uint64_t inodes = 0;       // the root included
+  std::uint64_t directories = 0;  // the root included
+  std::uint64_t directory_blocks = 0;
+};
+
+// The first pass: counts, and leaves one DirectoryRecord per directory in `scratch`.
+[[nodiscard]] Result<TreeSizes> measure_tree(const index::Index& index, Scratch& scratch,
+                                             std::uint32_t block_bytes,
+                                             const std::atomic<bool>* stop);
+
+}  // namespace shoal::image
