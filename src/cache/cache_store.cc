@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/cache_store.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+#include "cache/content_hash.h"
+
+namespace shoal::cache {
+namespace {
+
+constexpr std::uint64_t kReadStepBytes = 1u << 20;  // bounds a worker's scratch memory
+
+// Feeds the file's bytes of one run of blocks to `take`.
+template <typename Take>
+Result<void> read_run(const sys::File& file, std::uint64_t begin, std::uint64_t end,
+                      std::vector<std::byte>& scratch, Take take) {
+  while (begin < end) {
+    const std::uint64_t count = std::min(end - begin, kReadStepBytes);
+    scratch.resize(count);
+    SHOAL_CHECK_OK(file.read_at(begin, scratch));
+    take(ByteSpan(scratch));
+    begin += count;
+  }
+  return {};
+}
+
+}  // namespace
+
+CacheStore::CacheStore(CacheStoreOptions options, index::CacheRecords& records, sys::File file)
+    : options_(std::move(options)), records_(records), file_(std::move(file)) {}
+
+Result<std::unique_ptr<CacheStore>> CacheStore::open(const CacheStoreOptions& options,
+                                                     index::CacheRecords& records,
+                                                     const Visit& visit) {
+  SHOAL_TRY(sys::File file, sys::File::open(options.path, sys::File::Mode::create));
+  std::unique_ptr<CacheStore> store(new CacheStore(options, records, std::move(file)));
+  SHOAL_CHECK_OK(store->load(visit));
+  return store;
+}
+
+std::uint64_t CacheStore::file_offset(ChunkId chunk) const noexcept {
+  return format::kDataRegionStart + options_.geometry.start_of(chunk).value;
+}
+
+bool CacheStore::is_ours(ChunkId chunk, const format::CacheRecord& record) const {
+  return record.layout_id == options_.layout_id &&
+         chunk.value <= options_.data_end.value / options_.geometry.chunk_bytes;
+}
+
+Result<void> CacheStore::load(const Visit& visit) {
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  const std::uint32_t blocks_max = options_.geometry.blocks_per_chunk();
+  bool foreign = false;
+  std::uint64_t bytes = 0;
+  std::vector<ChunkId> over;
+  SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
+    foreign = foreign || !is_ours(chunk, record);
+    return !foreign;
+  }));
+  // Another layout gives other meaning to the same addresses: nothing of the old file can stay.
+  if (foreign) SHOAL_CHECK_OK(start_empty());
+
+  const std::uint64_t file_bytes = format::kDataRegionStart +
+      round_up(options_.data_end.value, options_.geometry.chunk_bytes);
+  SHOAL_TRY(const std::uint64_t old_bytes, file_.size());
+  // Full size from the start: every read then finds bytes or a hole, never the end of the file.
+  if (old_bytes != file_bytes) SHOAL_CHECK_OK(file_.resize(file_bytes));
+
+  SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
+    const auto blocks = BlockSet::from_words(blocks_max, record.present);
+    const std::uint64_t chunk_bytes = std::uint64_t{blocks.count()} * block_bytes;
+    if (chunk_bytes == 0 || bytes + chunk_bytes > options_.bytes_max) {
+      over.push_back(chunk);
+    } else {
+      bytes += chunk_bytes;
+      visit(chunk, record);
+    }
+    return true;
+  }));
+  for (const ChunkId chunk : over) SHOAL_CHECK_OK(drop(chunk));
+  used_.store(bytes, std::memory_order_relaxed);  // no other thread has seen the store yet
+  return give_back_unrecorded(bytes);
+}
+
+Result<void> CacheStore::start_empty() const {
+  // The bytes go first: records that survive a crash in between then fail their checksum.
+  SHOAL_CHECK_OK(file_.resize(0));
+  std::vector<ChunkId> chunks;
+  SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord&) {
+    chunks.push_back(chunk);
+    return true;
+  }));
+  for (const ChunkId chunk : chunks) SHOAL_CHECK_OK(records_.erase(chunk));
+  return {};
+}
+
+// A server killed between data and record leaves bytes nobody accounts for; they would add up.
+Result<void> CacheStore::give_back_unrecorded(std::uint64_t recorded_bytes) const {
+  SHOAL_TRY(const std::uint64_t allocated, file_.allocated_bytes());
+  if (allocated <= recorded_bytes + options_.geometry.chunk_bytes) return {};
+  SHOAL_TRY(const std::uint64_t file_bytes, file_.size());
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  std::uint64_t hole_begin = 0;
+  Result<void> result;
+  const auto punch_to = [&](std::uint64_t end) {
+    if (result && hole_begin < end) result = file_.punch_hole(hole_begin, end - hole_begin);
+  };
+  SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
+    const auto blocks = BlockSet::from_words(options_.geometry.blocks_per_chunk(), record.present);
+    blocks.each_run([&](std::uint32_t begin, std::uint32_t end) {
+      punch_to(file_offset(chunk) + std::uint64_t{begin} * block_bytes);
+      hole_begin = file_offset(chunk) + std::uint64_t{end} * block_bytes;
+    });
+    return result.has_value();
+  }));
+  punch_to(file_bytes);
+  return result;
+}
+
+bool CacheStore::reserve(std::uint32_t blocks) {
+  const std::uint64_t bytes = std::uint64_t{blocks} * options_.geometry.block_bytes;
+  std::uint64_t used = used_.load(std::memory_order_relaxed);
+  // Relaxed: the number alone is shared, no data is published through it.
+  do {
+    if (used + bytes > options_.bytes_max) return false;
+  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  return true;
+}
+
+void CacheStore::release(std::uint32_t blocks) {
+  const std::uint64_t bytes = std::uint64_t{blocks} * options_.geometry.block_bytes;
+  const std::uint64_t before = used_.fetch_sub(bytes, std::memory_order_relaxed);
+  SHOAL_ASSERT(before >= bytes);
+}
+
+Result<bool> CacheStore::verify(ChunkId chunk, const Stored& stored) const {
+  const std::uint64_t base = file_offset(chunk);
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  ContentHash hash;
+  std::vector<std::byte> scratch;
+  Result<void> result;
+  stored.blocks.each_run([&](std::uint32_t begin, std::uint32_t end) {
+    if (!result) return;
+    result = read_run(file_, base + std::uint64_t{begin} * block_bytes,
+                      base + std::uint64_t{end} * block_bytes, scratch,
+                      [&](ByteSpan bytes) { hash.add(bytes); });
+  });
+  SHOAL_CHECK_OK(std::move(result));
+  return hash.value() == stored.xxh3;
+}
+
+Result<CacheStore::Commit> CacheStore::commit(ChunkId chunk, const Stored& old,
+                                              const BlockSet& fresh, const std::byte* data,
+                                              std::uint32_t object_blocks) {
+  const std::uint64_t base = file_offset(chunk);
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  BlockSet all = old.blocks;
+  all |= fresh;
+  // Runs of `all` change between old and fresh; each stretch is hashed from where it is.
+  ContentHash old_hash, whole_hash, fresh_hash;
+  std::vector<std::byte> scratch;
+  Result<void> result;
+  const auto add_stretch = [&](std::uint32_t begin, std::uint32_t end) {
+    const std::uint64_t first = std::uint64_t{begin} * block_bytes;
+    const std::uint64_t bytes = std::uint64_t{end - begin} * block_bytes;
+    if (fresh.contains(begin)) {
+      whole_hash.add(ByteSpan(data + first, bytes));
+      fresh_hash.add(ByteSpan(data + first, bytes));
+      return;
+    }
+    result = read_run(file_, base + first, base + first + bytes, scratch, [&](ByteSpan read) {
+      old_hash.add(read);
+      whole_hash.add(read);
+    });
+  };
+  all.each_run([&](std::uint32_t begin, std::uint32_t end) {
+    while (begin < end && result) {
+      const std::uint32_t turn = fresh.contains(begin) ? fresh.next_out(begin) : fresh.next_in(begin);
+      add_stretch(begin, std::min(turn, end));
+      begin = turn;
+    }
+  });
+
+  Commit commit;
+  // Unreadable is as bad as changed: only the fresh blocks are known to be right.
+  commit.old_damaged = !old.blocks.empty() && (!result || old_hash.value() != old.xxh3);
+  commit.stored.blocks = commit.old_damaged ? fresh : all;
+  commit.stored.xxh3 = commit.old_damaged ? fresh_hash.value() : whole_hash.value();
+  if (commit.old_damaged && !result) {
+    ContentHash only_fresh;
+    fresh.each_run([&](std::uint32_t begin, std::uint32_t end) {
+      only_fresh.add(ByteSpan(data + std::uint64_t{begin} * block_bytes,
+                              std::uint64_t{end - begin} * block_bytes));
+    });
+    commit.stored.xxh3 = only_fresh.value();
+  }
+  commit.sealed = commit.stored.blocks.count() == object_blocks;
+
+  format::CacheRecord record;
+  record.layout_id = options_.layout_id;
+  record.present = commit.stored.blocks.words();
+  record.sealed = commit.sealed;
+  record.xxh3 = commit.stored.xxh3;
+  SHOAL_CHECK_OK(records_.store(chunk, record));
+  if (commit.old_damaged) {
+    BlockSet lost = old.blocks;
+    lost -= fresh;
+    ignore(punch(chunk, lost), "unrecorded bytes are given back at the next start at the latest");
+  }
+  return commit;
+}
+
+Result<void> CacheStore::drop(ChunkId chunk) {
+  SHOAL_CHECK_OK(records_.erase(chunk));
+  return file_.punch_hole(file_offset(chunk), options_.geometry.chunk_bytes);
+}
+
+Result<void> CacheStore::punch(ChunkId chunk, const BlockSet& blocks) {
+  const std::uint64_t base = file_offset(chunk);
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  Result<void> result;
+  blocks.each_run([&](std::uint32_t begin, std::uint32_t end) {
+    auto punched = file_.punch_hole(base + std::uint64_t{begin} * block_bytes,
+                                    std::uint64_t{end - begin} * block_bytes);
+    if (!punched && result) result = std::move(punched);
+  });
+  return result;
+}
+
+}  // namespace shoal::cache

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "cache/block_set.h"
+#include "format/layout.h"
+#include "index/index.h"
+#include "sys/file.h"
+
+// The cache file is the image: one sparse file in image layout, so that a fully warm cache with the
+// metadata in front is a complete EROFS image. Which blocks of a chunk are in it, and the XXH3 of
+// their content, stands in the index (format::CacheRecord).
+//
+// Nothing is synced. The order of every change makes that safe: data before its record, record
+// erased before its data. What a crash or a bad disk does to the bytes themselves is found by the
+// checksum, which covers all present blocks of a chunk and is checked at the chunk's first use after
+// a start. Damaged bytes are dropped and fetched again, never served.
+//
+// The calls marked "blocks" read or write the disk and belong on a worker thread.
+
+namespace shoal::cache {
+
+struct CacheStoreOptions {
+  std::filesystem::path path;
+  std::uint64_t layout_id = 0;
+  format::Geometry geometry;
+  DataAddress data_end;
+  std::uint64_t bytes_max = 0;
+};
+
+// What one chunk has in the file.
+struct Stored {
+  BlockSet blocks;
+  std::uint64_t xxh3 = 0;
+};
+
+// Thread model: synchronized; calls for one chunk are serialized by its owner.
+class CacheStore {
+ public:
+  using Visit = std::function<void(ChunkId, const format::CacheRecord&)>;
+
+  // Opens or makes the file and tells `visit` what it holds, not yet verified. Everything of another
+  // layout is dropped, as is what exceeds `bytes_max`, and space no record accounts for is given
+  // back. `records` outlives the store. Blocks.
+  [[nodiscard]] static Result<std::unique_ptr<CacheStore>> open(const CacheStoreOptions& options,
+                                                                index::CacheRecords& records,
+                                                                const Visit& visit);
+
+  [[nodiscard]] int fd() const noexcept { return file_.fd(); }
+  [[nodiscard]] std::uint64_t file_offset(ChunkId chunk) const noexcept;
+  [[nodiscard]] std::uint64_t bytes_max() const noexcept { return options_.bytes_max; }
+  [[nodiscard]] std::uint64_t used_bytes() const noexcept {
+    return used_.load(std::memory_order_relaxed);  // a gauge
+  }
+
+  // Counts `blocks` blocks before they are written; false when they would exceed the bound.
+  [[nodiscard]] bool reserve(std::uint32_t blocks);
+  void release(std::uint32_t blocks);
+
+  // Whether the file still holds what `stored` says. An error means that it could not be read.
+  // Blocks.
+  [[nodiscard]] Result<bool> verify(ChunkId chunk, const Stored& stored) const;
+
+  struct Commit {
+    Stored stored;            // what the chunk has in the file afterwards
+    bool sealed = false;
+    bool old_damaged = false; // the old blocks failed their checksum and were dropped
+  };
+  // Makes blocks `fresh`, whose content is at `data` (the whole chunk's buffer) and has just been
+  // written to the file, part of the chunk: verifies the old blocks, hashes old and new ones
+  // together and stores the record. Sealed when the chunk then has `object_blocks` blocks. Blocks.
+  [[nodiscard]] Result<Commit> commit(ChunkId chunk, const Stored& old, const BlockSet& fresh,
+                                      const std::byte* data, std::uint32_t object_blocks);
+  // Erases the record, then punches the chunk's blocks out. Blocks.
+  [[nodiscard]] Result<void> drop(ChunkId chunk);
+  // Gives back blocks that no record names. Blocks.
+  [[nodiscard]] Result<void> punch(ChunkId chunk, const BlockSet& blocks);
+
+ private:
+  CacheStore(CacheStoreOptions options, index::CacheRecords& records, sys::File file);
+  Result<void> load(const Visit& visit);
+  Result<void> give_back_unrecorded(std::uint64_t recorded_bytes) const;
+  Result<void> start_empty() const;
+  [[nodiscard]] bool is_ours(ChunkId chunk, const format::CacheRecord& record) const;
+
+  CacheStoreOptions options_;
+  index::CacheRecords& records_;
+  sys::File file_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+}  // namespace shoal::cache

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume/fetch_thread.h"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <utility>
+
+#include "http/curl_transport.h"
+
+namespace shoal::volume {
+namespace {
+
+// Runs `work` on the loop's thread and waits for it. Only while starting and stopping, when the loop
+// has nothing else to do: the wait is as long as the work.
+template <typename Work>
+auto run_on(sys::Loop& loop, Work work) {
+  std::packaged_task<decltype(work())()> task(std::move(work));
+  auto outcome = task.get_future();
+  loop.post([&task] { task(); });
+  return outcome.get();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FetchThread>> FetchThread::start(const Options& options) {
+  const std::string name = fmt::format("shoal-fetch-{}", options.number);
+  SHOAL_TRY(auto loop_thread, sys::LoopThread::start(name.c_str(), {}));
+  std::unique_ptr<FetchThread> thread(new FetchThread(std::move(loop_thread)));
+  SHOAL_CHECK_OK(run_on(thread->thread_->loop(), [&] { return thread->make(options); }));
+  return thread;
+}
+
+Result<void> FetchThread::make(const Options& options) {
+  sys::Loop& loop = thread_->loop();
+  io_.emplace(loop);
+  if (options.location.scheme != store::Scheme::file) {
+    http::CurlOptions curl;
+    curl.connections_max = options.connections_max;
+    SHOAL_TRY(transport_, http::make_curl_transport(loop, curl));
+  }
+  const store::StoreParts parts{.executor = loop,
+                                .transport = transport_.get(),
+                                .parser = nullptr,
+                                .governor = options.governor};
+  SHOAL_TRY(store_, store::open_store(options.location, options.store, parts));
+  return {};
+}
+
+FetchThread::~FetchThread() {
+  run_on(thread_->loop(), [this] {
+    store_.reset();
+    transport_.reset();
+    return true;
+  });
+}
+
+}  // namespace shoal::volume

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "cache/file_io.h"
+#include "http/transport.h"
+#include "store/governor.h"
+#include "store/open.h"
+#include "sys/loop.h"
+#include "volume/data_path.h"
+
+namespace shoal::volume {
+
+// A thread with everything a ChunkOwner needs: a ring, a curl transport on that ring, and a store.
+// What is confined to the thread is made and destroyed on it.
+class FetchThread {
+ public:
+  struct Options {
+    std::uint32_t number = 0;
+    store::Location location;
+    store::StoreConfig store;
+    store::Governor* governor = nullptr;
+    std::uint32_t connections_max = 0;
+  };
+  [[nodiscard]] static Result<std::unique_ptr<FetchThread>> start(const Options& options);
+  // Precondition: no call of the store is wanted any longer; those under way are given up.
+  ~FetchThread();
+  [[nodiscard]] FetchThreadParts parts() { return {thread_->loop(), *io_, *store_}; }
+
+ private:
+  explicit FetchThread(std::unique_ptr<sys::LoopThread> thread) : thread_(std::move(thread)) {}
+  Result<void> make(const Options& options);
+
+  std::unique_ptr<sys::LoopThread> thread_;
+  std::optional<cache::LoopFileIo> io_;
+  std::unique_ptr<http::Transport> transport_;
+  std::unique_ptr<store::ObjectStore> store_;
+};
+
+}  // namespace shoal::volume

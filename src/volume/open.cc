@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// open_volume(): where all parts of the read side are put together.
+//
+//   bucket <-- store, one per fetch thread            index (RocksDB)      image/N.erofs   cache/data
+//                 ^                                      |      ^                |             ^
+//                 |GETs                            chunks|      |records         |metadata     |blocks
+//              ChunkOwner, one per fetch thread <--------'------'----------------+-------------'
+//                 ^                    | reads seen                              |
+//                 | parts of reads     v                                         |
+//              DataPath <-------- Prefetcher (policy)                            |
+//                 ^------------------------------------------------------------- '
+//              Volume::read
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "image/identity.h"
+#include "prefetch/walk_order.h"
+#include "shoal/volume.h"
+#include "sys/file.h"
+#include "volume/data_path.h"
+#include "volume/fetch_thread.h"
+#include "volume/tree.h"
+
+namespace shoal {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace volume;
+
+constexpr auto kCloseTimeout = 5s;  // readers under way at the end get this long
+
+// What the volume's directory says; the same for every way of opening it.
+struct Opened {
+  std::unique_ptr<index::Index> index;
+  format::DatasetRecord dataset;
+  format::GenerationRecord generation;
+  std::optional<sys::File> image;
+  std::uint64_t metadata_bytes = 0;
+};
+
+Error not_finished(const std::filesystem::path& directory, std::string_view what) {
+  return Error(ErrorCode::not_found,
+               fmt::format("volume {} is not finished: {}", directory.string(), what),
+               "run `shoal index build` for the dataset first");
+}
+
+Result<Opened> open_index(const std::filesystem::path& directory, const VolumeOptions& options) {
+  Opened opened;
+  SHOAL_TRY(opened.index, index::Index::open(directory / "index",
+                                             options.use_cache ? index::Index::Mode::read_write
+                                                               : index::Index::Mode::read_only));
+  SHOAL_TRY(auto dataset, opened.index->dataset());
+  if (!dataset) return fail(not_finished(directory, "its index names no dataset"));
+  SHOAL_TRY(auto generation, opened.index->generation());
+  if (!generation) return fail(not_finished(directory, "its index is not complete"));
+  opened.dataset = std::move(*dataset);
+  opened.generation = std::move(*generation);
+  return opened;
+}
+
+Result<void> open_image(const std::filesystem::path& directory, Opened& opened) {
+  const auto path =
+      directory / "image" / fmt::format("{}.erofs", opened.generation.generation.value);
+  auto image = sys::File::open(path, sys::File::Mode::read_only);
+  if (!image) {
+    if (image.error().code() == ErrorCode::not_found)
+      return fail(not_finished(directory, fmt::format("{} is missing", path.string())));
+    return fail(std::move(image).error());
+  }
+  SHOAL_TRY(opened.metadata_bytes, image->size());
+  std::vector<std::byte> head(std::min<std::uint64_t>(opened.metadata_bytes, image::kImageHeadBytes));
+  SHOAL_CHECK_OK(image->read_at(0, head));
+  if (auto checked = image::check_image(head, opened.metadata_bytes, opened.dataset,
+                                        opened.generation);
+      !checked)
+    return fail(std::move(checked).error().with_context(path.string()));
+  opened.image.emplace(std::move(*image));
+  return {};
+}
+
+Result<store::StoreConfig> store_config(const format::DatasetRecord& dataset,
+                                        const VolumeCredentials& credentials) {
+  store::StoreConfig config;
+  config.endpoint = dataset.endpoint;
+  config.region = dataset.region;
+  config.profile = credentials.profile;
+  config.credentials_file = credentials.credentials_file;
+  config.sign_requests = dataset.sign_requests;
+  SHOAL_TRY(config.addressing, store::parse_addressing(dataset.addressing));
+  config.signature =
+      dataset.signature == "v1" ? store::SignatureVersion::v1 : store::SignatureVersion::v4;
+  return config;
+}
+
+std::uint32_t thread_count(const VolumeOptions& options) {
+  if (options.fetch_threads > 0) return options.fetch_threads;
+  return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 8u);
+}
+
+Result<void> check_options(const VolumeOptions& options, const format::Geometry& geometry) {
+  const std::uint64_t buffers_min =
+      std::uint64_t{4} * thread_count(options) * geometry.chunk_bytes;
+  if (options.buffer_bytes_max < buffers_min)
+    return fail(ErrorCode::bad_input,
+                fmt::format("{} of buffers are too few for {} fetch threads",
+                            human_bytes(options.buffer_bytes_max), thread_count(options)),
+                fmt::format("give at least {}, or use fewer threads", human_bytes(buffers_min)));
+  if (options.requests_in_flight_max == 0)
+    return fail(ErrorCode::bad_input, "a volume with 0 requests in flight cannot read anything",
+                "allow at least 1 request in flight");
+  return {};
+}
+
+// The volume of this process: owns every part. Members die in the reverse order, readers first.
+class LocalVolume final : public Volume {
+ public:
+  static Result<std::unique_ptr<LocalVolume>> open(const std::filesystem::path& directory,
+                                                   const VolumeCredentials& credentials,
+                                                   const VolumeOptions& options);
+  ~LocalVolume() override;
+
+  VolumeInfo info() const override;
+  std::uint64_t size() const override { return path_->size(); }
+  void read(std::uint64_t offset, std::span<std::byte> target,
+            std::chrono::steady_clock::time_point deadline, ReadDone done) override {
+    path_->read(offset, target, deadline, std::move(done));
+  }
+  VolumeStats stats() const override { return path_->stats(); }
+  std::vector<std::string> recent_errors() const override { return path_->recent_errors(); }
+  Result<DirectoryEntry> find(std::string_view path) const override {
+    return find_entry(*opened_.index, path);
+  }
+  Result<void> list(std::string_view path,
+                    const std::function<bool(const DirectoryEntry&)>& visit) const override {
+    return list_directory(*opened_.index, path, visit);
+  }
+
+ private:
+  LocalVolume(std::filesystem::path directory, const VolumeOptions& options)
+      : directory_(std::move(directory)),
+        governor_({options.requests_per_second_max, options.bytes_per_second_max}) {}
+  Result<void> open_cache(const VolumeOptions& options);
+  Result<void> start_threads(const VolumeCredentials& credentials, const VolumeOptions& options);
+  void connect(const VolumeOptions& options);
+
+  std::filesystem::path directory_;
+  std::optional<sys::LockFile> lock_;
+  Opened opened_;
+  store::Location location_;
+  std::unique_ptr<cache::CacheStore> cache_;
+  std::vector<std::pair<ChunkId, format::CacheRecord>> restored_;
+  store::Governor governor_;
+  std::unique_ptr<sys::WorkerPool> worker_;
+  std::vector<std::unique_ptr<FetchThread>> threads_;
+  std::unique_ptr<DataPath> path_;
+};
+
+Result<std::unique_ptr<LocalVolume>> LocalVolume::open(const std::filesystem::path& directory,
+                                                       const VolumeCredentials& credentials,
+                                                       const VolumeOptions& options) {
+  std::unique_ptr<LocalVolume> volume(new LocalVolume(directory, options));
+  if (!std::filesystem::exists(directory / "index"))
+    return fail(not_finished(directory, "there is no index in it"));
+  if (options.use_cache) {
+    SHOAL_TRY(auto lock, sys::LockFile::acquire(directory / "LOCK"));
+    volume->lock_.emplace(std::move(lock));
+  }
+  SHOAL_TRY(volume->opened_, open_index(directory, options));
+  SHOAL_CHECK_OK(open_image(directory, volume->opened_));
+  SHOAL_CHECK_OK(check_options(options, volume->opened_.dataset.geometry));
+  SHOAL_TRY(volume->location_, store::parse_location(volume->opened_.dataset.url));
+  if (options.use_cache) SHOAL_CHECK_OK(volume->open_cache(options));
+  SHOAL_CHECK_OK(volume->start_threads(credentials, options));
+  volume->connect(options);
+  return volume;
+}
+
+Result<void> LocalVolume::open_cache(const VolumeOptions& options) {
+  SHOAL_CHECK_OK(sys::make_directories(directory_ / "cache"));
+  const cache::CacheStoreOptions cache{.path = directory_ / "cache" / "data",
+                                       .layout_id = opened_.generation.layout_id,
+                                       .geometry = opened_.dataset.geometry,
+                                       .data_end = opened_.generation.data_end,
+                                       .bytes_max = options.cache_bytes_max};
+  SHOAL_TRY(cache_, cache::CacheStore::open(
+                        cache, *opened_.index,
+                        [this](ChunkId chunk, const format::CacheRecord& record) {
+                          restored_.emplace_back(chunk, record);
+                        }));
+  return {};
+}
+
+Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
+                                        const VolumeOptions& options) {
+  SHOAL_TRY(const store::StoreConfig config, store_config(opened_.dataset, credentials));
+  const std::uint32_t count = thread_count(options);
+  worker_ = std::make_unique<sys::WorkerPool>("shoal-disk", count);
+  for (std::uint32_t number = 0; number < count; ++number) {
+    SHOAL_TRY(auto thread,
+              FetchThread::start({.number = number,
+                                  .location = location_,
+                                  .store = config,
+                                  .governor = &governor_,
+                                  .connections_max = options.requests_in_flight_max}));
+    threads_.push_back(std::move(thread));
+  }
+  return {};
+}
+
+void LocalVolume::connect(const VolumeOptions& options) {
+  const format::Geometry& geometry = opened_.dataset.geometry;
+  std::vector<FetchThreadParts> threads;
+  for (const auto& thread : threads_) threads.push_back(thread->parts());
+  std::unique_ptr<prefetch::Policy> policy;
+  if (options.prefetch)
+    policy = std::make_unique<prefetch::WalkOrder>(prefetch::WalkOrderOptions{
+        .geometry = geometry,
+        .data_end = opened_.generation.data_end,
+        // What prefetch may keep in memory, or it would only push itself out.
+        .window_bytes_max = std::min(limits::kPrefetchWindowMaxBytes, options.buffer_bytes_max / 4)});
+  path_ = std::make_unique<DataPath>(
+      DataPathParts{.threads = std::move(threads),
+                    .worker = *worker_,
+                    .map = *opened_.index,
+                    .cache = cache_.get(),
+                    .restored = std::move(restored_),
+                    .governor = &governor_,
+                    .metadata_fd = opened_.image->fd(),
+                    .metadata_bytes = opened_.metadata_bytes,
+                    .geometry = geometry,
+                    .data_end = opened_.generation.data_end,
+                    .key_prefix = location_.prefix,
+                    .policy = std::move(policy),
+                    .requests_in_flight_max = options.requests_in_flight_max,
+                    .buffer_bytes_max = options.buffer_bytes_max});
+}
+
+LocalVolume::~LocalVolume() {
+  if (path_ == nullptr) return;
+  std::promise<void> closed;
+  path_->close(system_clock().now() + kCloseTimeout, [&closed] { closed.set_value(); });
+  // Bounded: past the deadline reads and GETs are given up, what is left are writes to local disk.
+  closed.get_future().wait();
+}
+
+VolumeInfo LocalVolume::info() const {
+  VolumeInfo info;
+  info.url = opened_.dataset.url;
+  info.endpoint = opened_.dataset.endpoint;
+  info.directory = directory_;
+  info.generation = opened_.generation.generation.value;
+  info.files = opened_.generation.files;
+  info.directories = opened_.generation.directories;
+  info.object_bytes = opened_.generation.object_bytes;
+  info.special_keys = opened_.generation.special_keys;
+  info.image_bytes = size();
+  info.metadata_bytes = opened_.metadata_bytes;
+  info.listed_at = opened_.generation.listed_at;
+  return info;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Volume>> open_volume(const std::filesystem::path& directory,
+                                            const VolumeCredentials& credentials,
+                                            const VolumeOptions& options) {
+  return LocalVolume::open(directory, credentials, options);
+}
+
+}  // namespace shoal

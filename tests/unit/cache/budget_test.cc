@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: the shared bounds hold, no thread can be starved of its share, and speculation leaves room.
+// Method: several shares of one budget, used by hand and by real threads.
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "base/rng.h"
+#include "cache/budget.h"
+#include "cache/chunk_buffer.h"
+
+namespace shoal::cache {
+namespace {
+
+TEST(Budget, one_thread_may_use_what_others_leave_but_not_their_shares) {
+  Budget budget(100, 2, 1);
+  BudgetShare a(budget), b(budget);
+  EXPECT_TRUE(a.take(75, 100));
+  EXPECT_FALSE(a.take(1, 100));
+  EXPECT_TRUE(b.take(25, 100));
+  EXPECT_FALSE(b.take(1, 100));
+  EXPECT_EQ(budget.used(), 100u);
+  a.give(50);
+  EXPECT_TRUE(b.take(50, 100));
+  b.give(75);
+  a.give(25);
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(Budget, speculation_leaves_room_for_demand) {
+  Budget budget(256, 1, 1);
+  BudgetShare share(budget);
+  std::uint64_t taken = 0;
+  while (share.take(1, 90)) ++taken;
+  EXPECT_GE(taken, 225u);
+  EXPECT_LT(taken, 256u);
+  EXPECT_TRUE(share.take(256 - taken, 100));
+  share.give(256);
+}
+
+TEST(Budget, every_thread_gets_at_least_its_minimum) {
+  Budget budget(1, 4, 1);
+  BudgetShare a(budget), b(budget);
+  EXPECT_TRUE(a.take(1, 100));
+  EXPECT_TRUE(b.take(1, 100));
+  EXPECT_FALSE(a.take(1, 90));
+  a.give(1);
+  b.give(1);
+}
+
+TEST(Budget, holds_while_threads_compete) {
+  Budget budget(1000, 4, 1);
+  std::vector<std::jthread> threads;
+  std::atomic<bool> exceeded{false};
+  for (std::uint64_t seed = 0; seed < 4; ++seed)
+    threads.emplace_back([&, seed] {
+      Rng rng(seed);
+      BudgetShare share(budget);
+      for (int i = 0; i < 20000; ++i) {
+        const std::uint64_t amount = 1 + rng.below(300);
+        if (share.take(amount, 100)) {
+          if (budget.used() > 1000) exceeded = true;
+          share.give(amount);
+        }
+      }
+    });
+  threads.clear();
+  EXPECT_FALSE(exceeded);
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(ChunkBuffer, charges_touched_pages_and_comes_back_zeroed) {
+  Budget budget(64u << 20, 1, 0);
+  BufferPool pool(budget, 4u << 20);
+  ChunkBuffer buffer;
+  ASSERT_TRUE(pool.reserve(buffer, 100, 200, 100));
+  EXPECT_EQ(pool.used_bytes(), 4096u);
+  ASSERT_TRUE(pool.reserve(buffer, 0, 4096, 100));
+  EXPECT_EQ(pool.used_bytes(), 4096u) << "a page is paid for once";
+  ASSERT_TRUE(pool.reserve(buffer, 4095, 4097, 100));
+  EXPECT_EQ(pool.used_bytes(), 8192u);
+  buffer.data()[5000] = std::byte{1};
+  pool.release(buffer);
+  EXPECT_EQ(pool.used_bytes(), 0u);
+  ASSERT_TRUE(pool.reserve(buffer, 0, 4u << 20, 100));
+  EXPECT_EQ(buffer.data()[5000], std::byte{0});
+  pool.release(buffer);
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(ChunkBuffer, refuses_past_the_budget_and_takes_nothing) {
+  Budget budget(1u << 20, 1, 0);
+  BufferPool pool(budget, 4u << 20);
+  ChunkBuffer buffer;
+  EXPECT_FALSE(pool.reserve(buffer, 0, 2u << 20, 100));
+  EXPECT_FALSE(static_cast<bool>(buffer));
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+}  // namespace
+}  // namespace shoal::cache
