@@ -4,44 +4,65 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "frontend/fuse/mount_state.h"
 
-// The FUSE frontend is two processes from the start. The keeper opens /dev/fuse, mounts the FUSE file
-// system that holds one file, `image`, and EROFS on top of it, and holds the descriptor for as long
-// as the mount lives. The server, its child, inherits the descriptor and answers requests from a
-// Volume. When the server dies, the keeper starts another, which asks the kernel to send the
-// unanswered requests again (Linux 6.9+), and readers see a pause, not an error.
+// The FUSE frontend is two processes from the start. The keeper opens /dev/fuse, mounts the FUSE
+// file system that holds one file, `image`, and EROFS on top of it, and holds the descriptor for as
+// long as the mount lives. The server, its child, inherits the descriptor and answers requests from
+// a Volume. When the server dies, the keeper starts another, which asks the kernel to send the
+// unanswered requests again (Linux 6.9+) or answers them from the slots its predecessor left, and
+// readers see a pause, not an error.
+//
+// Who runs what:
+//   shoal mount    mount() in mount.h: starts `shoal keeper`, waits until the mount is usable
+//   shoal keeper   keeper_main(): hidden verb; one per mount, lives as long as the mount
+//   shoal serve    open_volume() and serve() in server.h: hidden verb; as often as needed
+//   shoal mount --foreground    run_keeper() in the command's own process: Ctrl-C unmounts
+//
+// If the keeper itself is killed, the server goes on and readers notice nothing; only nobody
+// restarts it any more. When then the server ends, the kernel aborts the connection: readers get
+// EIO. unmount() in mount.h cleans up after either.
 
 namespace shoal::fuse {
 
+// How EROFS reads the image.
+enum class Carrier {
+  automatic,      // the first of the following that the kernel can
+  file_directio,  // file-backed, `directio` (Linux 6.13)
+  file_buffered,  // file-backed (Linux 6.12)
+  loop,           // a loop device
+};
+// "automatic", "file-directio", "file-buffered", "loop"; nothing for other names.
+[[nodiscard]] std::string_view name_of(Carrier carrier) noexcept;
+[[nodiscard]] Result<Carrier> carrier_named(std::string_view name);
+
 struct KeeperOptions {
-  std::filesystem::path mount_point;   // absolute, exists
-  std::filesystem::path runtime_directory;  // /run/shoal or the user's; state file and fuse mount
-  std::uint64_t image_bytes = 0;
-  std::string source;                  // shown in /proc/mounts: "s3://bucket/prefix"
-  // argv of the server; the keeper adds "--fuse-fd N" and "--session FILE".
+  std::filesystem::path mount_point;        // absolute, a directory
+  std::filesystem::path runtime_directory;  // /run/shoal or the user's; see mount_paths()
+  std::filesystem::path volume;             // directory, for the state file
+  std::string source;                       // shown in /proc/mounts: "s3://bucket/prefix"
+  // argv of the server; the keeper adds "--fuse-fd N --session FILE --ready-fd N".
   std::vector<std::string> server_command;
-  std::filesystem::path log_file;      // both processes' standard error
-  bool foreground = false;             // stay attached: Ctrl-C unmounts
+  std::filesystem::path log_file;  // mount() sends both processes' standard error there
+  Carrier carrier = Carrier::automatic;
 };
 
-// What stands in the state file of a mount (runtime_directory/mounts/<id>.json), written when the
-// mount is usable and removed at its end.
-struct MountState {
-  std::string id;
-  std::filesystem::path mount_point;
-  std::filesystem::path volume;        // directory
-  std::string source;
-  std::filesystem::path control_socket;
-  int keeper_pid = 0;
-  int server_pid = 0;
-  std::string frontend;                // "fuse"
-  std::string carrier;                 // "erofs file-backed, directio", "erofs on loop"
-  std::uint64_t server_restarts = 0;
-  bool resend = false;                 // the kernel can re-send requests after a server's death
-  std::int64_t mounted_at = 0;
-};
+[[nodiscard]] std::string encode_keeper_options(const KeeperOptions& options);
+[[nodiscard]] Result<KeeperOptions> decode_keeper_options(std::string_view text);
+
+// Mounts, calls `started` once with the outcome (on failure everything is undone first), and keeps
+// the mount until it is unmounted: by SIGTERM or SIGINT (a busy mount stays; a second one within
+// ten seconds, or SIGQUIT, detaches it at once), by umount(8) from outside, or because servers die
+// faster than they can be started (then readers get EIO). Returns the process's exit code: 0 after
+// an unmount, 1 otherwise. Call from a process with one thread that does nothing else.
+using Started = std::move_only_function<void(const Result<MountState>&)>;
+[[nodiscard]] int run_keeper(const KeeperOptions& options, Started started);
+
+// The whole of `shoal keeper --options-fd N --report-fd N`.
+[[nodiscard]] int keeper_main(int options_fd, int report_fd);
 
 }  // namespace shoal::fuse

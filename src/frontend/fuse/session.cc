@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/fuse/session.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "frontend/fuse/bounds.h"
+#include "sys/file.h"
+
+namespace shoal::fuse {
+namespace {
+
+using protocol::InitRequest;
+
+constexpr int kVersion = 1;
+constexpr std::uint64_t kSessionFileBytesMax = 4096;
+
+// FUSE_PASSTHROUGH is left out for good: with it EROFS refuses the file as a backing device.
+constexpr std::uint64_t kWanted = protocol::kAsyncRead | protocol::kAsyncDirectIo |
+                                  protocol::kParallelDirectoryOperations | protocol::kMaxPages |
+                                  protocol::kExplicitInvalidation | protocol::kInitExtended |
+                                  protocol::kHasResend;
+
+}  // namespace
+
+Result<Session> negotiate(const InitRequest& offer, bool allow_resend) {
+  if (offer.major != protocol::kMajor || offer.minor < protocol::kMinorMin)
+    return fail(ErrorCode::unsupported,
+                "negotiate with the kernel: it speaks FUSE " + std::to_string(offer.major) + "." +
+                    std::to_string(offer.minor) + ", needed is 7." +
+                    std::to_string(protocol::kMinorMin) + " or newer",
+                "Use Linux 5.4 or newer");
+  Session session;
+  session.minor = std::min(offer.minor, protocol::kMinorMax);
+  session.flags = offer.flags & kWanted;
+  if (!allow_resend) session.flags &= ~protocol::kHasResend;
+  // Without FUSE_MAX_PAGES a request is at most 32 pages.
+  session.max_pages =
+      (session.flags & protocol::kMaxPages) != 0 ? bounds::kPagesPerRequest : std::uint16_t{32};
+  return session;
+}
+
+protocol::InitReply init_reply(const Session& session) {
+  return {.minor = session.minor,
+          .flags = session.flags,
+          // Counts only for a file opened with the page cache; see FileCaching.
+          .max_readahead = bounds::kReadBytes,
+          .max_background = bounds::kBackgroundRequests,
+          .max_write = bounds::kWriteBytes,
+          .max_pages = session.max_pages};
+}
+
+std::string encode_session(const Session& session) {
+  return nlohmann::json{{"version", kVersion},
+                        {"minor", session.minor},
+                        {"flags", session.flags},
+                        {"max_pages", session.max_pages}}
+             .dump() +
+         "\n";
+}
+
+Result<Session> decode_session(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto number = [&](const char* name, std::uint64_t max, std::uint64_t& value) {
+    const auto found = json.find(name);
+    if (found == json.end() || !found->is_number_unsigned()) return false;
+    value = found->get<std::uint64_t>();
+    return value <= max;
+  };
+  std::uint64_t version = 0;
+  std::uint64_t minor = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t max_pages = 0;
+  if (!json.is_object() || !number("version", UINT32_MAX, version) || version != kVersion ||
+      !number("minor", UINT32_MAX, minor) || !number("flags", UINT64_MAX, flags) ||
+      !number("max_pages", UINT16_MAX, max_pages) || max_pages == 0)
+    return fail(ErrorCode::corrupt, "decode FUSE session: not a session file of this version",
+                "Unmount and mount again");
+  return Session{.minor = static_cast<std::uint32_t>(minor),
+                 .flags = flags,
+                 .max_pages = static_cast<std::uint16_t>(max_pages)};
+}
+
+Result<Session> load_session(const std::filesystem::path& path) {
+  SHOAL_TRY(const std::string text, sys::read_text_file(path, kSessionFileBytesMax));
+  return decode_session(text);
+}
+
+Result<void> save_session(const std::filesystem::path& path, const Session& session) {
+  return sys::write_text_file(path, encode_session(session));
+}
+
+}  // namespace shoal::fuse

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The test program is also the two programs under test: `survival_test keeper ...` is the keeper
+// and `survival_test serve ...` the server, as `shoal keeper` and `shoal serve` are.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "e2e/survival/file_volume.h"
+#include "frontend/fuse/keeper.h"
+#include "frontend/fuse/server.h"
+
+namespace shoal::survival {
+namespace {
+
+// "--name value" pairs after the verb.
+std::string option(int argc, char** argv, std::string_view name, std::string fallback) {
+  for (int i = 2; i + 1 < argc; i += 2)
+    if (argv[i] == name) return argv[i + 1];
+  return fallback;
+}
+
+int serve_verb(int argc, char** argv) {
+  const auto number = [&](const char* name, const char* fallback) {
+    return std::stoi(option(argc, argv, name, fallback));
+  };
+  fuse::ServerOptions options;
+  options.fuse_fd = number("--fuse-fd", "-1");
+  options.session_file = option(argc, argv, "--session", "");
+  options.ready_fd = number("--ready-fd", "-1");
+  options.allow_resend = number("--resend", "1") != 0;
+  options.buffer_bytes_max = static_cast<std::uint64_t>(number("--buffer-mib", "64")) << 20;
+  options.caching =
+      number("--kept", "0") != 0 ? fuse::FileCaching::kept : fuse::FileCaching::direct;
+  const auto volume = FileVolume::open(option(argc, argv, "--image", ""),
+                                       std::chrono::microseconds(number("--delay-us", "0")));
+  if (!volume) {
+    fuse::report_start_failure(options.ready_fd, volume.error());
+    return fuse::kExitFailed;
+  }
+  const auto server = fuse::Server::create(**volume, options);
+  if (!server) {
+    fuse::report_start_failure(options.ready_fd, server.error());
+    return fuse::kExitFailed;
+  }
+  return fuse::serve(**server);
+}
+
+}  // namespace
+}  // namespace shoal::survival
+
+int main(int argc, char** argv) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "serve") return shoal::survival::serve_verb(argc, argv);
+  if (verb == "keeper") {
+    const auto fd = [&](const char* name) {
+      return std::stoi(shoal::survival::option(argc, argv, name, "-1"));
+    };
+    return shoal::fuse::keeper_main(fd("--options-fd"), fd("--report-fd"));
+  }
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
