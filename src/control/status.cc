@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/status.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "control/status_fields.h"
+
+namespace shoal::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string label_value(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') escaped += '\\';
+    if (c == '\n')
+      escaped += "\\n";
+    else
+      escaped += c;
+  }
+  return escaped;
+}
+
+template <typename T>
+void take(const Json& json, std::string_view name, T& target) {
+  json.at(std::string(name)).get_to(target);
+}
+
+Status status_of(const Json& json) {
+  Status status;
+  take(json, "version", status.version);
+  take(json, "server_pid", status.server_pid);
+  take(json, "uptime_seconds", status.uptime_seconds);
+  take(json, "recent_errors", status.recent_errors);
+  const Json& frontend = json.at("frontend");
+  take(frontend, "kind", status.frontend.kind);
+  take(frontend, "requests", status.frontend.requests);
+  take(frontend, "recovered", status.frontend.recovered);
+  take(frontend, "paused", status.frontend.paused);
+  take(frontend, "in_flight", status.frontend.in_flight);
+  const Json& volume = json.at("volume");
+  take(volume, "url", status.volume.url);
+  take(volume, "endpoint", status.volume.endpoint);
+  status.volume.directory = volume.at("directory").get<std::string>();
+  take(volume, "listed_at", status.volume.listed_at);
+  for (const InfoField& field : kInfoFields) take(volume, field.name, status.volume.*field.member);
+  const Json& stats = json.at("stats");
+  for (const StatsField& field : kStatsFields) take(stats, field.name, status.stats.*field.member);
+  return status;
+}
+
+}  // namespace
+
+std::string encode_status(const Status& status) {
+  Json volume{{"url", status.volume.url},
+              {"endpoint", status.volume.endpoint},
+              {"directory", status.volume.directory.string()},
+              {"listed_at", status.volume.listed_at}};
+  for (const InfoField& field : kInfoFields)
+    volume[std::string(field.name)] = status.volume.*field.member;
+  Json stats;
+  for (const StatsField& field : kStatsFields)
+    stats[std::string(field.name)] = status.stats.*field.member;
+  const Json json{{"version", status.version},
+                  {"server_pid", status.server_pid},
+                  {"uptime_seconds", status.uptime_seconds},
+                  {"frontend",
+                   {{"kind", status.frontend.kind},
+                    {"requests", status.frontend.requests},
+                    {"recovered", status.frontend.recovered},
+                    {"paused", status.frontend.paused},
+                    {"in_flight", status.frontend.in_flight}}},
+                  {"volume", volume},
+                  {"stats", stats},
+                  {"recent_errors", status.recent_errors}};
+  // Keys in texts are bytes, not always UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<Status> decode_status(std::string_view text) {
+  // The library reports what is missing or of another type by throwing; nothing leaves here.
+  try {
+    return status_of(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return fail(ErrorCode::corrupt, fmt::format("status document: {}", error.what()),
+                "The server may be of another version: unmount and mount again.");
+  }
+}
+
+std::string prometheus_text(const Status& status) {
+  const std::string labels = fmt::format("{{dataset=\"{}\"}}", label_value(status.volume.url));
+  std::string text;
+  const auto add = [&](std::string_view name, SampleKind kind, std::string_view help,
+                       std::uint64_t value) {
+    const bool counter = kind == SampleKind::counter;
+    const std::string full = fmt::format("shoal_{}{}", name, counter ? "_total" : "");
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n{}{} {}\n", full, help, full,
+                        counter ? "counter" : "gauge", full, labels, value);
+  };
+  add("files", SampleKind::gauge, "Files shown", status.volume.files);
+  add("object_bytes", SampleKind::gauge, "Bytes of all objects shown", status.volume.object_bytes);
+  add("special_keys", SampleKind::gauge, "Keys that needed special treatment",
+      status.volume.special_keys);
+  for (const StatsField& field : kStatsFields)
+    add(field.name, field.kind, field.help, status.stats.*field.member);
+  return text;
+}
+
+}  // namespace shoal::control
