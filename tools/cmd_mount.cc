@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "commands.h"
+#include "flags.h"
+#include "frontend/fuse/host_check.h"
+#include "frontend/fuse/mount.h"
+#include "places.h"
+#include "progress.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "target.h"
+
+namespace shoal::tools {
+namespace {
+
+struct MountFlags {
+  std::string target;
+  std::string mount_point;
+  StoreFlags store;
+  ReadFlags read;
+  OwnerFlags owner;
+  unsigned io_timeout_s = 60;
+  std::string carrier = "automatic";
+  bool foreground = false;
+};
+
+void append_flag(std::vector<std::string>& command, const char* name, const std::string& value) {
+  if (value.empty()) return;
+  command.emplace_back(name);
+  command.push_back(value);
+}
+
+// argv of the server. It holds no secret: the server looks the keys up as this process would.
+std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
+                                        const Target& target, const fuse::MountPaths& paths) {
+  std::vector<std::string> command{program, "serve", "--volume", target.volume.string(),
+                                   "--control-socket", paths.control_socket.string(),
+                                   "--io-timeout", std::to_string(flags.io_timeout_s)};
+  append_flag(command, "--profile", flags.store.profile);
+  append_flag(command, "--credentials-file", flags.store.credentials_file.string());
+  append_flag(command, "--cache-size", flags.read.cache_size);
+  append_flag(command, "--buffer-size", flags.read.buffer_size);
+  append_flag(command, "--resource-limit", flags.read.resource_limit);
+  append_flag(command, "--max-bandwidth", flags.read.bytes_per_second);
+  if (flags.read.requests_in_flight > 0)
+    append_flag(command, "--max-requests", std::to_string(flags.read.requests_in_flight));
+  if (flags.read.requests_per_second > 0)
+    append_flag(command, "--max-qps", fmt::format("{}", flags.read.requests_per_second));
+  if (flags.read.no_prefetch) command.emplace_back("--no-prefetch");
+  return command;
+}
+
+Result<void> refuse_second_mount(const Target& target) {
+  SHOAL_TRY(const auto mounts, fuse::list_mounts(runtime_directory()));
+  for (const fuse::MountState& mount : mounts) {
+    if (mount.volume != target.volume) continue;
+    return fail(ErrorCode::precondition,
+                fmt::format("{} (volume {}) is already mounted on {}", mount.source,
+                            mount.volume.string(), mount.mount_point.string()),
+                "Use that mount, `mount --bind` it, or give --volume for a second copy.");
+  }
+  return {};
+}
+
+void warn_when_not_empty(const std::filesystem::path& mount_point, const Io& io) {
+  std::error_code status;
+  if (!std::filesystem::is_empty(mount_point, status) && !status)
+    complain(io, "warning: " + mount_point.string() +
+                     " is not empty; the mount hides what is in it until it is unmounted");
+}
+
+Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& target,
+                                      const image::WriteOptions& owner, const Io& io) {
+  const auto mount_point = mount_point_of(flags.mount_point);
+  SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
+  SHOAL_CHECK_OK(refuse_second_mount(target));
+  warn_when_not_empty(mount_point, io);
+  catch_signals();
+  SHOAL_TRY(const auto prepared,
+            prepare_with_progress(target, owner, /*rebuild=*/false, io));
+  if (prepared.generation.special_keys > 0)
+    complain(io, fmt::format("note: {} keys need attention and may not be shown: shoal index report {}",
+                             prepared.generation.special_keys, target.volume.string()));
+  SHOAL_TRY(const auto program, sys::self_executable());
+  fuse::KeeperOptions options;
+  options.mount_point = mount_point;
+  options.runtime_directory = runtime_directory();
+  options.volume = target.volume;
+  options.source = target.location.to_url();
+  options.server_command = server_command(program.string(), flags, target,
+                                          fuse::mount_paths(options.runtime_directory, mount_point));
+  options.log_file = target.volume / "log" / "server.log";
+  SHOAL_CHECK_OK(sys::make_directories(options.log_file.parent_path()));
+  SHOAL_TRY(options.carrier, fuse::carrier_named(flags.carrier));
+  SHOAL_TRY(auto mounted, fuse::mount(options, {program.string(), "keeper"}));
+  if (io.stop->load() && !flags.foreground) {
+    // Ctrl-C came while the keeper, which has a session of its own, was mounting.
+    SHOAL_CHECK_OK(fuse::unmount(options.runtime_directory, mount_point, /*force=*/true));
+    return fail(ErrorCode::canceled, "mount of " + options.source + ": interrupted");
+  }
+  return mounted;
+}
+
+// Until Ctrl-C, SIGTERM, or the end of the mount. A busy mount is tried again; Ctrl-C twice ends the
+// process, and the mount stays.
+int stay_attached(const fuse::MountState& mount, const Io& io) {
+  std::mutex mutex;
+  std::condition_variable tick;
+  bool told = false;
+  while (fuse::is_alive(mount.keeper)) {
+    std::unique_lock lock(mutex);
+    tick.wait_for(lock, std::chrono::milliseconds(100));
+    if (!io.stop->load()) continue;
+    const auto gone = fuse::unmount(runtime_directory(), mount.mount_point, /*force=*/false);
+    if (gone) return kExitOk;
+    if (gone.error().code() == ErrorCode::not_found) return kExitOk;
+    if (!told) complain(io, gone.error());
+    told = true;
+  }
+  return kExitOk;
+}
+
+int run_mount(const MountFlags& flags, const Io& io) {
+  const auto read = flags.read.to_options();
+  const auto owner = flags.owner.to_options();
+  const auto carrier = fuse::carrier_named(flags.carrier);
+  for (const Error* error : {read ? nullptr : &read.error(), owner ? nullptr : &owner.error(),
+                             carrier ? nullptr : &carrier.error()})
+    if (error != nullptr) {
+      complain(io, *error);
+      return kExitUsage;
+    }
+  const auto target = dataset_target(flags.target, flags.store);
+  if (!target) {
+    complain(io, target.error());
+    return kExitFailed;
+  }
+  const auto mount = mount_target(flags, *target, *owner, io);
+  if (!mount) {
+    complain(io, mount.error());
+    if (mount.error().code() == ErrorCode::canceled)
+      complain(io, "nothing is mounted; what was listed so far is kept for the next try");
+    return kExitFailed;
+  }
+  fmt::print(io.out, "{} on {} ({})\n", mount->source, mount->mount_point.string(),
+             mount->carrier);
+  std::fflush(io.out);
+  return flags.foreground ? stay_attached(*mount, io) : kExitOk;
+}
+
+}  // namespace
+
+void add_mount(CLI::App& app, const Io& io, int& exit_code) {
+  auto flags = std::make_shared<MountFlags>();
+  CLI::App* command =
+      app.add_subcommand("mount", "Mount a dataset (indexes it first if needed)");
+  command->footer(R"(Examples:
+  shoal mount s3://market-data/minute-bars /mnt/bars
+  shoal mount oss://logs/2026 /mnt/logs --region cn-hangzhou --cache-size 100G
+  shoal mount s3://public-data/set /mnt/set --no-sign-request
+  shoal mount s3://b/p /mnt/p --endpoint http://127.0.0.1:9000 --volume /data/volumes/p
+  shoal mount /data/volumes/p /mnt/p
+
+Returns when the mount is usable, or says why it is not and leaves nothing behind. The mount lives in
+two background processes (keeper and server); their log is VOLUME/log/server.log.)");
+  command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
+      ->required();
+  command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
+  command->add_flag("-f,--foreground", flags->foreground,
+                    "Stay attached; Ctrl-C or SIGTERM unmounts");
+  command->add_option("--io-timeout", flags->io_timeout_s, "Seconds a read may take before it fails")
+      ->check(CLI::Range(1u, 86400u))
+      ->capture_default_str();
+  command
+      ->add_option("--carrier", flags->carrier,
+                   "How EROFS reads the image: automatic, file-directio, file-buffered, loop")
+      ->capture_default_str();
+  add_store_flags(*command, flags->store);
+  add_read_flags(*command, flags->read);
+  add_owner_flags(*command, flags->owner);
+  command->callback([flags, &io, &exit_code] { exit_code = run_mount(*flags, io); });
+}
+
+}  // namespace shoal::tools

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "base/log.h"
+#include "commands.h"
+#include "control/server.h"
+#include "flags.h"
+#include "frontend/fuse/server.h"
+#include "shoal/volume.h"
+
+namespace shoal::tools {
+namespace {
+
+struct ServeFlags {
+  fuse::ServerOptions server;
+  std::filesystem::path volume;
+  std::filesystem::path control_socket;
+  unsigned io_timeout_s = 60;
+  ReadFlags read;
+  VolumeCredentials credentials;
+};
+
+control::Status status_of(const Volume& volume, const fuse::Server& server) {
+  control::Status status;
+  status.volume = volume.info();
+  status.stats = volume.stats();
+  status.recent_errors = volume.recent_errors();
+  status.version = SHOAL_VERSION;
+  const fuse::ServerStats frontend = server.stats();
+  status.frontend = {.kind = "fuse",
+                     .requests = frontend.requests,
+                     .recovered = frontend.resent + frontend.restored,
+                     .paused = frontend.paused,
+                     .in_flight = frontend.in_flight};
+  return status;
+}
+
+Result<int> run_serve(ServeFlags& flags) {
+  SHOAL_TRY(const auto options, flags.read.to_options());
+  SHOAL_TRY(const auto volume, open_volume(flags.volume, flags.credentials, options));
+  flags.server.io_timeout = std::chrono::seconds(flags.io_timeout_s);
+  SHOAL_TRY(const auto server, fuse::Server::create(*volume, flags.server));
+  // A mount without its status is better than no mount.
+  auto control = control::Server::start(
+      flags.control_socket, [&volume, &server] { return status_of(*volume, *server); });
+  if (!control)
+    log_event(LogLevel::warning, "control.unavailable", {{"error", control.error().to_string()}});
+  return fuse::serve(*server);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, const Io& io, int& exit_code) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App* command = app.add_subcommand("serve", "Answers one mount; started by its keeper");
+  command->group("");  // not in --help
+  command->add_option("--volume", flags->volume)->required();
+  command->add_option("--control-socket", flags->control_socket)->required();
+  command->add_option("--io-timeout", flags->io_timeout_s);
+  command->add_option("--fuse-fd", flags->server.fuse_fd)->required();
+  command->add_option("--session", flags->server.session_file)->required();
+  command->add_option("--ready-fd", flags->server.ready_fd)->required();
+  command->add_option("--profile", flags->credentials.profile);
+  command->add_option("--credentials-file", flags->credentials.credentials_file);
+  add_read_flags(*command, flags->read);
+  command->callback([flags, &io, &exit_code] {
+    auto served = run_serve(*flags);
+    if (!served) {
+      fuse::report_start_failure(flags->server.ready_fd, served.error());
+      complain(io, served.error());
+    }
+    exit_code = served ? *served : fuse::kExitFailed;
+  });
+}
+
+}  // namespace shoal::tools

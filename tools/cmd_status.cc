@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "commands.h"
+#include "control/client.h"
+#include "frontend/fuse/mount.h"
+#include "places.h"
+
+namespace shoal::tools {
+namespace {
+
+struct StatusFlags {
+  std::string place;
+  bool json = false;
+};
+
+struct MountReport {
+  fuse::MountState mount;
+  Result<control::Status> status;
+};
+
+std::string part_of(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return "-";
+  return fmt::format("{:.0f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string seconds_text(std::uint64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  if (seconds < 172800) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} days", seconds / 86400);
+}
+
+void print_server(const Io& io, const control::Status& status) {
+  const VolumeInfo& volume = status.volume;
+  const VolumeStats& stats = status.stats;
+  fmt::print(io.out, "  dataset     {} files, {} directories, {} (generation {}, listed {} ago)\n",
+             volume.files, volume.directories, human_bytes(volume.object_bytes), volume.generation,
+             seconds_text(static_cast<std::uint64_t>(
+                 std::max<std::int64_t>(0, std::time(nullptr) - volume.listed_at))));
+  if (volume.special_keys > 0)
+    fmt::print(io.out, "  keys        {} need attention: shoal index report {}\n",
+               volume.special_keys, volume.directory.string());
+  fmt::print(io.out, "  reads       {} of file data, {}; {} without waiting; {} errors\n",
+             stats.data_reads, human_bytes(stats.read_bytes),
+             part_of(stats.data_read_hits, stats.data_reads), stats.read_errors);
+  fmt::print(io.out, "  bucket      {} GETs, {}; {} in flight; {} throttled; {} failed\n", stats.gets,
+             human_bytes(stats.get_bytes), stats.requests_in_flight, stats.throttled,
+             stats.get_errors);
+  fmt::print(io.out, "  prefetch    {} ahead of readers, {} used, {} wasted\n",
+             human_bytes(stats.prefetched_bytes),
+             part_of(stats.prefetch_used_bytes, stats.prefetched_bytes),
+             human_bytes(stats.prefetch_wasted_bytes));
+  fmt::print(io.out, "  cache       {} of {}; {} whole chunks; {} evicted; {} damaged; {} not written\n",
+             human_bytes(stats.cache_bytes), human_bytes(stats.cache_bytes_max),
+             stats.cache_chunks_sealed, stats.cache_chunks_evicted, stats.cache_checksum_failures,
+             stats.cache_write_errors);
+  fmt::print(io.out, "  memory      {} of chunk buffers\n", human_bytes(stats.buffer_bytes));
+  if (stats.changed_objects > 0)
+    fmt::print(io.out,
+               "  CHANGED     {} objects were replaced or deleted since the dataset was listed; their "
+               "files\n              cannot be read. Run `shoal index build --rebuild {}` and mount "
+               "again.\n",
+               stats.changed_objects, volume.directory.string());
+  if (!status.recent_errors.empty()) fmt::print(io.out, "  last errors\n");
+  for (const std::string& line : status.recent_errors) fmt::print(io.out, "    {}\n", line);
+}
+
+void print_mount(const Io& io, const MountReport& report) {
+  const fuse::MountState& mount = report.mount;
+  fmt::print(io.out, "{} on {}\n", mount.source, mount.mount_point.string());
+  fmt::print(io.out, "  volume      {}\n", mount.volume.string());
+  fmt::print(io.out, "  frontend    {}, {}{}\n", mount.frontend, mount.carrier,
+             mount.resend ? "" : ", kernel cannot re-send requests");
+  fmt::print(io.out, "  server      pid {}, keeper pid {}{}, {} restarts; log {}\n",
+             mount.server.pid, mount.keeper.pid,
+             fuse::is_alive(mount.keeper) ? "" : " (dead: nobody restarts the server)",
+             mount.server_restarts, mount.log_file.string());
+  if (report.status)
+    print_server(io, *report.status);
+  else
+    fmt::print(io.out, "  no answer   {}\n", report.status.error().to_string());
+}
+
+nlohmann::ordered_json json_of(const MountReport& report) {
+  const fuse::MountState& mount = report.mount;
+  nlohmann::ordered_json json{{"mount_point", mount.mount_point.string()},
+                              {"source", mount.source},
+                              {"volume_directory", mount.volume.string()},
+                              {"frontend_kind", mount.frontend},
+                              {"carrier", mount.carrier},
+                              {"resend", mount.resend},
+                              {"keeper_pid", mount.keeper.pid},
+                              {"keeper_alive", fuse::is_alive(mount.keeper)},
+                              {"server_pid", mount.server.pid},
+                              {"server_restarts", mount.server_restarts},
+                              {"mounted_at", mount.mounted_at},
+                              {"log_file", mount.log_file.string()}};
+  if (!report.status) {
+    json["error"] = report.status.error().to_string();
+    return json;
+  }
+  const auto server = nlohmann::ordered_json::parse(control::encode_status(*report.status));
+  for (const char* part : {"volume", "stats", "frontend", "recent_errors", "uptime_seconds"})
+    if (server.contains(part)) json[part] = server[part];
+  return json;
+}
+
+int run_status(const StatusFlags& flags, const Io& io) {
+  const auto mounts = fuse::list_mounts(runtime_directory());
+  if (!mounts) {
+    complain(io, mounts.error());
+    return kExitFailed;
+  }
+  std::vector<MountReport> reports;
+  int exit_code = kExitOk;
+  for (const fuse::MountState& mount : *mounts) {
+    if (!flags.place.empty() && mount_point_of(flags.place) != mount.mount_point &&
+        mount_point_of(flags.place) != mount.volume && flags.place != mount.source)
+      continue;
+    reports.push_back({mount, control::get_status(mount.control_socket, std::chrono::seconds(5))});
+    if (!reports.back().status) exit_code = kExitFailed;
+  }
+  if (flags.json) {
+    nlohmann::ordered_json json{{"mounts", nlohmann::ordered_json::array()}};
+    for (const MountReport& report : reports) json["mounts"].push_back(json_of(report));
+    fmt::print(io.out, "{}\n",
+               json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  } else {
+    for (const MountReport& report : reports) print_mount(io, report);
+  }
+  if (!reports.empty()) return exit_code;
+  if (!flags.place.empty()) {
+    complain(io, flags.place + ": no Shoal mount there. `shoal status` lists all mounts.");
+    return kExitFailed;
+  }
+  if (!flags.json) fmt::print(io.out, "nothing is mounted\n");
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, const Io& io, int& exit_code) {
+  auto flags = std::make_shared<StatusFlags>();
+  CLI::App* command = app.add_subcommand("status", "What is mounted and how it is doing");
+  command->footer(R"(Examples:
+  shoal status
+  shoal status /mnt/bars
+  shoal status /mnt/bars --json | jq '.mounts[0].stats.gets')");
+  command->add_option("place", flags->place, "A mount point, volume directory or dataset URL");
+  command->add_flag("--json", flags->json, "Machine-readable");
+  command->callback([flags, &io, &exit_code] { exit_code = run_status(*flags, io); });
+}
+
+}  // namespace shoal::tools

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flags.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+namespace shoal::tools {
+namespace {
+
+// "2c4g": processors and memory in one word, as container limits are written.
+Result<void> apply_resource_limit(std::string_view text, VolumeOptions& options) {
+  const auto refuse = [&] {
+    return fail(ErrorCode::bad_input,
+                "--resource-limit " + std::string(text) + ": not of the form 2c4g",
+                "Give processors and memory, for example 2c4g or 1c512m.");
+  };
+  std::uint32_t processors = 0;
+  const auto [rest, status] =
+      std::from_chars(text.data(), text.data() + text.size(), processors);
+  if (status != std::errc{} || processors == 0 || rest == text.data() + text.size() || *rest != 'c')
+    return refuse();
+  const std::string_view memory_text(rest + 1,
+                                     static_cast<std::size_t>(text.data() + text.size() - rest - 1));
+  std::uint64_t memory = 0;
+  if (memory_text.empty() || !parse_bytes(memory_text, memory)) return refuse();
+  if (memory < (256ull << 20))
+    return fail(ErrorCode::bad_input, "--resource-limit " + std::string(text) + ": too little memory",
+                "Give at least 256m.");
+  options.fetch_threads = std::clamp(processors / 2, 1u, 8u);
+  // A quarter for chunk buffers; the rest is for RocksDB, sockets and the kernel's page cache.
+  options.buffer_bytes_max = std::max<std::uint64_t>(memory / 4, 64ull << 20);
+  return {};
+}
+
+Result<std::uint64_t> bytes_flag(const char* name, const std::string& text) {
+  std::uint64_t bytes = 0;
+  if (!parse_bytes(text, bytes))
+    return fail(ErrorCode::bad_input, std::string(name) + " " + text + ": not a size",
+                "Write it like 512M or 20GiB.");
+  return bytes;
+}
+
+}  // namespace
+
+Result<store::StoreConfig> StoreFlags::to_config() const {
+  store::StoreConfig config;
+  config.endpoint = endpoint;
+  config.region = region;
+  config.profile = profile;
+  config.sign_requests = !no_sign_request;
+  config.credentials_file = credentials_file;
+  SHOAL_TRY(config.addressing, store::parse_addressing(addressing));
+  config.signature = signature == "v1" ? store::SignatureVersion::v1 : store::SignatureVersion::v4;
+  return config;
+}
+
+void add_store_flags(CLI::App& app, StoreFlags& flags) {
+  const char* group = "Bucket";
+  app.add_option("--endpoint", flags.endpoint,
+                 "Service address, e.g. http://127.0.0.1:9000 (default: environment, profile, then "
+                 "the provider's own)")
+      ->group(group);
+  app.add_option("--region", flags.region, "Region of the bucket, e.g. eu-west-1, cn-hangzhou")
+      ->group(group);
+  app.add_option("--profile", flags.profile, "Profile in ~/.aws/config and ~/.aws/credentials")
+      ->group(group);
+  app.add_option("--credentials-file", flags.credentials_file,
+                 "File with keys, in the form of ~/.aws/credentials")
+      ->group(group);
+  app.add_flag("--no-sign-request", flags.no_sign_request, "Anonymous access to a public bucket")
+      ->group(group);
+  app.add_option("--addressing", flags.addressing,
+                 "How the bucket is named: auto, virtual (bucket.host) or path (host/bucket)")
+      ->check(CLI::IsMember({"auto", "virtual", "path"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--signature", flags.signature, "Signature version; v1 for OSS only")
+      ->check(CLI::IsMember({"v4", "v1"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--volume", flags.volume,
+                 "Directory of the volume: index, image and cache (default: one per dataset below "
+                 "/var/lib/shoal/volumes, or ~/.cache/shoal when not root)")
+      ->group("Volume");
+}
+
+Result<VolumeOptions> ReadFlags::to_options() const {
+  VolumeOptions options;
+  options.cache_bytes_max = limits::kCacheBytesDefault;
+  if (!resource_limit.empty()) SHOAL_CHECK_OK(apply_resource_limit(resource_limit, options));
+  if (!cache_size.empty()) {
+    SHOAL_TRY(options.cache_bytes_max, bytes_flag("--cache-size", cache_size));
+  }
+  if (!buffer_size.empty()) {
+    SHOAL_TRY(options.buffer_bytes_max, bytes_flag("--buffer-size", buffer_size));
+    if (options.buffer_bytes_max < (64ull << 20))
+      return fail(ErrorCode::bad_input, "--buffer-size " + buffer_size + ": too small",
+                  "Give at least 64M: a chunk being fetched needs 4M.");
+  }
+  if (!bytes_per_second.empty()) {
+    SHOAL_TRY(const std::uint64_t rate, bytes_flag("--max-bandwidth", bytes_per_second));
+    options.bytes_per_second_max = static_cast<double>(rate);
+  }
+  if (requests_in_flight > 0) options.requests_in_flight_max = requests_in_flight;
+  options.requests_per_second_max = requests_per_second;
+  options.prefetch = !no_prefetch;
+  return options;
+}
+
+void add_read_flags(CLI::App& app, ReadFlags& flags) {
+  const char* group = "Limits";
+  app.add_option("--cache-size", flags.cache_size,
+                 "Most the chunk cache may take on disk, e.g. 50G (default 20G)")
+      ->group(group);
+  app.add_option("--buffer-size", flags.buffer_size,
+                 "Memory for chunks being fetched, e.g. 512M (default 256M)")
+      ->group(group);
+  app.add_option("--resource-limit", flags.resource_limit,
+                 "Processors and memory in one word, e.g. 2c4g")
+      ->group(group);
+  app.add_option("--max-requests", flags.requests_in_flight,
+                 "Requests in flight at the same time (default 256)")
+      ->check(CLI::Range(1u, limits::kRequestsInFlightMax))
+      ->group(group);
+  app.add_option("--max-qps", flags.requests_per_second, "Requests per second (default: no limit)")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  app.add_option("--max-bandwidth", flags.bytes_per_second,
+                 "Bytes per second from the bucket, e.g. 100M (default: no limit)")
+      ->group(group);
+  app.add_flag("--no-prefetch", flags.no_prefetch, "Fetch only what is read")->group(group);
+}
+
+OwnerFlags::OwnerFlags() : uid(getuid()), gid(getgid()) {}
+
+Result<image::WriteOptions> OwnerFlags::to_options() const {
+  std::uint32_t mask = 0;
+  const auto [rest, status] =
+      std::from_chars(umask.data(), umask.data() + umask.size(), mask, /*base=*/8);
+  if (status != std::errc{} || rest != umask.data() + umask.size() || mask > 0777)
+    return fail(ErrorCode::bad_input, "--umask " + umask + ": not an octal mask",
+                "Write it like 0222 or 0077.");
+  image::WriteOptions options;
+  options.uid = uid;
+  options.gid = gid;
+  // Read-only whatever the mask says; directories can be searched by whoever can read them.
+  options.file_mode = 0444 & ~mask;
+  options.directory_mode = 0555 & ~mask;
+  return options;
+}
+
+void add_owner_flags(CLI::App& app, OwnerFlags& flags) {
+  const char* group = "Ownership shown";
+  app.add_option("--uid", flags.uid, "Owner of all files (default: you)")->group(group);
+  app.add_option("--gid", flags.gid, "Group of all files (default: yours)")->group(group);
+  app.add_option("--umask", flags.umask, "Permission bits to take away, octal")
+      ->capture_default_str()
+      ->group(group);
+}
+
+}  // namespace shoal::tools

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+namespace shoal::tools {
+namespace {
+
+std::atomic<bool> stop_requested{false};
+
+extern "C" void on_signal(int signal) {
+  stop_requested.store(true);
+  std::signal(signal, SIG_DFL);  // the second one ends the process
+}
+
+}  // namespace
+
+Io Io::of_process() {
+  Io io;
+  io.out_is_terminal = isatty(STDOUT_FILENO) == 1;
+  io.err_is_terminal = isatty(STDERR_FILENO) == 1;
+  io.stop = &stop_requested;
+  return io;
+}
+
+void catch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+void complain(const Io& io, std::string_view text) {
+  const std::string line = "shoal: " + std::string(text) + "\n";
+  std::fwrite(line.data(), 1, line.size(), io.err);
+}
+
+void complain(const Io& io, const Error& error) { complain(io, error.to_string()); }
+
+}  // namespace shoal::tools

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "target.h"
+
+namespace shoal::tools {
+namespace {
+
+const char* name_of(index::BuildProgress::Phase phase) {
+  switch (phase) {
+    case index::BuildProgress::Phase::listing: return "listing";
+    case index::BuildProgress::Phase::layout: return "layout";
+    case index::BuildProgress::Phase::done: return "done";
+  }
+  return "?";
+}
+
+// Keys of this run per second; an earlier run's keys took no time of ours.
+double rate_of(const index::BuildProgress& progress) {
+  const double seconds = progress.elapsed.count();
+  if (seconds <= 0) return 0;
+  return static_cast<double>(progress.keys - std::min(progress.keys, progress.keys_resumed)) /
+         seconds;
+}
+
+// Seconds until the phase ends, guessed from its fraction; negative when there is nothing to guess
+// from.
+double remaining_of(const index::BuildProgress& progress) {
+  if (progress.fraction <= 0.01 || progress.fraction >= 1) return -1;
+  return progress.elapsed.count() * (1 - progress.fraction) / progress.fraction;
+}
+
+unsigned columns_of_terminal(std::FILE* file) {
+  winsize size{};
+  if (ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
+  return size.ws_col;
+}
+
+}  // namespace
+
+std::string bar_text(const index::BuildProgress& progress, unsigned columns) {
+  constexpr int kCells = 24;
+  const double fraction = std::clamp(progress.fraction, 0.0, 1.0);
+  const int full = static_cast<int>(fraction * kCells);
+  std::string bar(static_cast<std::size_t>(full), '#');
+  bar.resize(kCells, '.');
+  std::string text = fmt::format("{:<7} [{}] {:3.0f}%  {} keys", name_of(progress.phase), bar,
+                                 fraction * 100, progress.keys);
+  if (progress.phase == index::BuildProgress::Phase::listing) {
+    text += fmt::format("  {:.0f}/s  {}", rate_of(progress), human_bytes(progress.bytes));
+    if (const double left = remaining_of(progress); left >= 0)
+      text += fmt::format("  about {:.0f} s left", left);
+  } else {
+    text += fmt::format("  {:.1f} s", progress.elapsed.count());
+  }
+  if (text.size() > columns) text.resize(columns);
+  return text;
+}
+
+ProgressView::~ProgressView() {
+  if (drawn_) std::fputc('\n', target_);
+}
+
+void ProgressView::show(const index::BuildProgress& progress) {
+  if (terminal_)
+    draw_bar(progress);
+  else
+    write_json(progress);
+}
+
+void ProgressView::draw_bar(const index::BuildProgress& progress) {
+  const std::string line = "\r\x1b[K" + bar_text(progress, columns_of_terminal(target_) - 1);
+  std::fwrite(line.data(), 1, line.size(), target_);
+  std::fflush(target_);
+  drawn_ = true;
+}
+
+void ProgressView::write_json(const index::BuildProgress& progress) {
+  const double now = progress.elapsed.count();
+  const bool done = progress.phase == index::BuildProgress::Phase::done;
+  if (!done && last_json_ >= 0 && now - last_json_ < 1.0) return;
+  last_json_ = now;
+  nlohmann::ordered_json line{{"phase", name_of(progress.phase)},
+                              {"keys", progress.keys},
+                              {"keys_resumed", progress.keys_resumed},
+                              {"bytes", progress.bytes},
+                              {"list_requests", progress.list_requests},
+                              {"active_ranges", progress.active_ranges},
+                              {"fraction_estimate", progress.fraction},
+                              {"keys_per_second", rate_of(progress)},
+                              {"elapsed_seconds", now}};
+  if (const double left = remaining_of(progress); left >= 0) line["seconds_left_estimate"] = left;
+  const std::string text = line.dump() + "\n";
+  std::fwrite(text.data(), 1, text.size(), target_);
+  std::fflush(target_);
+}
+
+Result<volume::PrepareResult> prepare_with_view(const Target& target,
+                                                const image::WriteOptions& image, bool rebuild,
+                                                const Io& io, ProgressView& view) {
+  volume::PrepareOptions options;
+  options.location = target.location;
+  options.store = target.config;
+  options.image = image;
+  options.rebuild = rebuild;
+  options.build.stop = io.stop;
+  options.build.on_progress = [&view](const index::BuildProgress& progress) {
+    view.show(progress);
+  };
+  return volume::prepare(target.volume, options);
+}
+
+Result<volume::PrepareResult> prepare_with_progress(const Target& target,
+                                                    const image::WriteOptions& image, bool rebuild,
+                                                    const Io& io) {
+  ProgressView view(io.err, io.err_is_terminal);
+  return prepare_with_view(target, image, rebuild, io, view);
+}
+
+}  // namespace shoal::tools

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include "image/writer.h"
+#include "index/build.h"
+#include "io.h"
+#include "volume/prepare.h"
+
+namespace shoal::tools {
+
+struct Target;
+
+// Shows an index build: a bar that is drawn anew on a terminal, one JSON line per second elsewhere.
+class ProgressView {
+ public:
+  // `json`: where the JSON lines go when `terminal` is false.
+  ProgressView(std::FILE* target, bool terminal) : target_(target), terminal_(terminal) {}
+  ~ProgressView();
+  ProgressView(const ProgressView&) = delete;
+  ProgressView& operator=(const ProgressView&) = delete;
+  void show(const index::BuildProgress& progress);
+
+ private:
+  void draw_bar(const index::BuildProgress& progress);
+  void write_json(const index::BuildProgress& progress);
+
+  std::FILE* target_;
+  bool terminal_;
+  bool drawn_ = false;
+  double last_json_ = -1;  // seconds of `elapsed`
+};
+
+// One line of the bar, at most `columns` wide, without line end. Pure.
+[[nodiscard]] std::string bar_text(const index::BuildProgress& progress, unsigned columns);
+
+// volume::prepare() with the progress shown on io.err.
+[[nodiscard]] Result<volume::PrepareResult> prepare_with_progress(const Target& target,
+                                                                  const image::WriteOptions& image,
+                                                                  bool rebuild, const Io& io);
+// The same with a view of the caller's.
+[[nodiscard]] Result<volume::PrepareResult> prepare_with_view(const Target& target,
+                                                              const image::WriteOptions& image,
+                                                              bool rebuild, const Io& io,
+                                                              ProgressView& view);
+
+}  // namespace shoal::tools

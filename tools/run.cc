@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "commands.h"
+
+namespace shoal::tools {
+namespace {
+
+constexpr const char* kAbout =
+    "shoal: mounts millions of small objects of an S3 or OSS bucket as one read-only file system.";
+
+constexpr const char* kFooter = R"(Examples:
+  shoal mount s3://market-data/minute-bars /mnt/bars
+  grep -r 'ERROR' /mnt/logs | head
+  shoal status /mnt/bars
+  shoal umount /mnt/bars
+
+Keys come from the environment (AWS_ACCESS_KEY_ID, ...; OSS_ACCESS_KEY_ID, ...), from
+~/.aws/credentials and ~/.aws/config, or from ~/.ossutilconfig; never from the command line.
+Exit codes: 0 done, 1 not or only partly done, 2 wrong usage.)";
+
+}  // namespace
+
+int run_shoal(int argc, char** argv) {
+  // A reader of our output that goes away (`shoal ls | head`) is no error worth a message.
+  std::signal(SIGPIPE, SIG_DFL);
+  const Io io = Io::of_process();
+  int exit_code = kExitOk;
+  CLI::App app(kAbout, "shoal");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "shoal " SHOAL_VERSION);
+  add_mount(app, io, exit_code);
+  add_umount(app, io, exit_code);
+  add_status(app, io, exit_code);
+  add_ls(app, io, exit_code);
+  add_cat(app, io, exit_code);
+  add_cp(app, io, exit_code);
+  add_index(app, io, exit_code);
+  add_keeper(app, io, exit_code);
+  add_serve(app, io, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  if (std::fflush(io.out) != 0 && exit_code == kExitOk) {
+    complain(io, "standard output: could not be written (disk full or closed)");
+    exit_code = kExitFailed;
+  }
+  return exit_code;
+}
+
+}  // namespace shoal::tools

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by quickstart, test and the benches: what they need of Debian, and the machine's abilities.
+
+packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
+  liburing-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
+  protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
+  libboost-dev zlib1g-dev python3"
+packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl"
+packages_peers="s3fs rclone fuse3"
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# need_packages NAME...: installs what is missing, or says what is and how to get it.
+need_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  command -v apt-get >/dev/null ||
+    die "This needs Debian 12's packages, and there is no apt-get here. Missing: ${missing[*]}"
+  [ "$(id -u)" = 0 ] ||
+    die "Missing packages: ${missing[*]}. Install them as root: apt-get install ${missing[*]}"
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  local log; log=$(mktemp)
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+         "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "apt-get could not install: ${missing[*]} (whole log: $log)"
+  fi
+  rm -f "$log"
+}
+
+# build_shoal DIR PRESET TARGET...: configures once, builds the targets (all without any).
+build_shoal() {
+  local root=$1 preset=$2; shift 2
+  local build=$root/build/$preset log=$root/build/$preset.log
+  mkdir -p "$root/build"
+  say "building $preset in $build (log: $log)"
+  if ! { cmake -S "$root" --preset "$preset" && ninja -C "$build" ${NINJA_FLAGS:--j$(nproc)} "$@"; } \
+       >"$log" 2>&1; then
+    grep -E 'error|FAILED|CMake Error' "$log" | head -n 20 >&2
+    die "the build failed; whole log: $log"
+  fi
+}
+
+# Says why this machine cannot mount; empty when it can.
+why_no_mount() {
+  [ "$(id -u)" = 0 ] || { echo "not root: mounting EROFS needs it"; return; }
+  [ -c /dev/fuse ] || modprobe fuse 2>/dev/null || true
+  [ -c /dev/fuse ] || { echo "no /dev/fuse: load the fuse module, or run the container with --device /dev/fuse"; return; }
+  grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null || true
+  grep -qw erofs /proc/filesystems || { echo "the kernel has no EROFS (CONFIG_EROFS_FS)"; return; }
+}
+
+# free_port: a TCP port of 127.0.0.1 nobody listens on, outside the usual ephemeral range.
+free_port() {
+  python3 - <<'PY'
+import random, socket
+while True:
+    port = random.randint(20000, 29999)
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(port)
+        break
+PY
+}
