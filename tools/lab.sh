@@ -6,7 +6,7 @@
 #   lab_bucket DIR [flag...]     serves DIR; sets $endpoint; the keys are in the environment
 #   lab_requests                 "get head list other" counts since the last lab_reset
 #   lab_reset
-#   lab_mount_shoal URL DIR [flag...], lab_mount_s3fs BUCKET[:/PREFIX] DIR, lab_mount_rclone BUCKET/PREFIX DIR
+#   lab_mount_shoal URL DIR [flag...], lab_mount_s3fs BUCKET DIR, lab_mount_rclone BUCKET/PREFIX DIR
 #   lab_umount DIR
 #   lab_walk DIR SECONDS_MAX     runs shoal-walk; sets $files $seconds $rate $checksum $complete $errors
 

@@ -26,8 +26,11 @@ ChunkKeeper::ChunkKeeper(KeeperParts parts, ChunkTable& table, Counters& counter
       host_(host),
       pool_(parts_.buffer_bytes, parts_.geometry.chunk_bytes) {}
 
-ChunkKeeper::~ChunkKeeper() {
-  if (sweep_timer_) parts_.executor.cancel(*sweep_timer_);
+ChunkKeeper::~ChunkKeeper() { SHOAL_ASSERT(!sweep_timer_); }
+
+void ChunkKeeper::stop() {
+  release_all();
+  if (sweep_timer_) parts_.executor.cancel(*std::exchange(sweep_timer_, std::nullopt));
 }
 
 // ---- memory
@@ -59,8 +62,10 @@ bool ChunkKeeper::relieve(std::uint64_t bytes, bool demand) {
       if (!demand && ++searched > kPrefetchSearchMax) break;
       flushing = flushing || chunk.busy == Chunk::Busy::flushing;
       if (chunk.in_flight > 0 || chunk.busy == Chunk::Busy::flushing) continue;
-      if (give_up_buffer(chunk, /*lose_dirty=*/pass > 0)) table_.settle(chunk);
-      flushing = flushing || chunk.busy == Chunk::Busy::flushing;
+      if (give_up_buffer(chunk, /*lose_dirty=*/pass > 0))
+        table_.settle(chunk);  // `chunk` may be gone
+      else
+        flushing = flushing || chunk.busy == Chunk::Busy::flushing;
       if (before - pool_.used_bytes() >= bytes) return true;
     }
     memory_wanted_ = memory_wanted_ || flushing;

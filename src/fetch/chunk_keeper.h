@@ -57,8 +57,10 @@ class ChunkKeeper {
   void flush_all();
   // Starts evicting the least recently used chunks; returns the bytes that will be free.
   std::uint64_t evict(std::uint64_t bytes);
-  // Gives up every buffer; unflushed bytes are lost. Precondition: is_idle(), nothing in flight.
-  void release_all();
+  // The end: gives up every buffer and the timer; unflushed bytes are lost. Timers belong to the
+  // executor's thread, so this cannot wait for the destructor, which may run on another one.
+  // Precondition: is_idle(), nothing in flight.
+  void stop();
   // No job under way.
   [[nodiscard]] bool is_idle() const { return jobs_ == 0; }
   [[nodiscard]] std::uint64_t buffer_bytes() const { return pool_.used_bytes(); }
@@ -72,6 +74,7 @@ class ChunkKeeper {
   bool give_up_buffer(Chunk& chunk, bool lose_dirty);
   void release_buffer(Chunk& chunk);
   void forget_unread(Chunk& chunk, const cache::BlockSet& lost);
+  void release_all();
   void sweep();
   void arm_sweep();
 

@@ -22,9 +22,7 @@ ChunkOwner::ChunkOwner(OwnerParts parts)
       queue_(parts_.store, parts_.requests, counters_),
       deadlines_(parts_.executor, [this](ReadPart& part) { expire(part); }) {}
 
-ChunkOwner::~ChunkOwner() {
-  if (close_timer_) parts_.executor.cancel(*close_timer_);
-}
+ChunkOwner::~ChunkOwner() { SHOAL_ASSERT(!close_timer_); }
 
 void ChunkOwner::restore(ChunkId id, const format::CacheRecord& record) {
   Chunk& chunk = table_.get(id);

@@ -3,10 +3,15 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace shoal::fetch {
 
-Deadlines::~Deadlines() {
-  if (timer_) executor_.cancel(*timer_);
+Deadlines::~Deadlines() { SHOAL_ASSERT(!timer_); }
+
+void Deadlines::stop() {
+  SHOAL_ASSERT(parts_.empty());
+  if (timer_) executor_.cancel(*std::exchange(timer_, std::nullopt));
 }
 
 void Deadlines::add(ReadPart& part) {

@@ -45,7 +45,8 @@ void ChunkOwner::step_close() {
     keeper_.flush_all();
   }
   if (!keeper_.is_idle()) return;
-  keeper_.release_all();
+  keeper_.stop();
+  deadlines_.stop();
   report();
   closing_ = Closing::closed;
   if (close_timer_) parts_.executor.cancel(*std::exchange(close_timer_, std::nullopt));

@@ -35,10 +35,9 @@ struct ListedPage {
 class PageQueue {
  public:
   void push(ListedPage page) {
-    {
-      const std::lock_guard lock(mutex_);
-      pages_.push_back(std::move(page));
-    }
+    // Notified under the lock: whoever takes the last page may destroy the queue at once.
+    const std::lock_guard lock(mutex_);
+    pages_.push_back(std::move(page));
     arrived_.notify_one();
   }
   // Nothing when none came within `wait`.

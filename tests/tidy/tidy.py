@@ -32,7 +32,7 @@ LAYERS = {
 THIRD_PARTY = {
     "liburing": {"sys"},
     "curl/": {"http"},
-    "openssl/": {"store"},
+    "openssl/": {"store", "devbucket"},
     "expat": {"store", "devbucket"},
     "rocksdb/": {"index"},
     "google/protobuf": {"format"},
@@ -47,17 +47,18 @@ THIRD_PARTY = {
              "devbucket", "tools"},
 }
 
-BANS = [
+BANS_EVERYWHERE = [
     (re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b"), "unfinished work: finish it or file an issue"),
-    (re.compile(r"^\s*using namespace (?!std::literals|std::chrono_literals)"), "using namespace"),
-    (re.compile(r"\b(?:atoi|atol|stoi|stol|stoul|stoull|strcpy|sprintf)\s*\("), "use std::from_chars / fmt"),
     (re.compile(r"\b(?:sleep_for|usleep)\s*\("), "no sleeping to let things settle"),
+]
+BANS = BANS_EVERYWHERE + [
+    (re.compile(r"\b(?:atoi|atol|stoi|stol|stoul|stoull|strcpy|sprintf)\s*\("), "use std::from_chars / fmt"),
     (re.compile(r"[^_]\bassert\s*\("), "use SHOAL_ASSERT"),
 ]
 
 FILE_LINES_MAX = 800
 HEADER_LINES_MAX = 300
-INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]')
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
 def layer_of(path):
@@ -76,12 +77,12 @@ def sources(root, folder, endings=(".h", ".cc")):
                 yield os.path.relpath(os.path.join(directory, name), root)
 
 
-def check_include(path, owner, included, problems):
-    """`owner` is the layer, or the top folder outside src/."""
+def check_include(path, owner, quote, included, problems):
+    """`owner` is the layer, or the top folder outside src/. Our own headers are included with ""."""
     for prefix, owners in THIRD_PARTY.items():
         if included.startswith(prefix) and owner not in owners:
             problems.append(f"{path}: includes <{included}>, which only {sorted(owners)} may")
-    if owner not in LAYERS:
+    if owner not in LAYERS or quote == "<":
         return
     used = layer_of(included)
     if used and used != owner and used not in LAYERS[owner]:
@@ -103,8 +104,10 @@ def check_file(root, path, problems):
     for number, line in enumerate(lines, 1):
         found = INCLUDE.match(line)
         if found and owner != "tests" and owner != "bench":
-            check_include(path, owner, found.group(1), problems)
-        for pattern, reason in BANS:
+            check_include(path, owner, found.group(1), found.group(2), problems)
+        if path.endswith(".h") and re.match(r"\s*using namespace (?!std::)", line):
+            problems.append(f"{path}:{number}: using namespace in a header")
+        for pattern, reason in BANS if owner != "tests" else BANS_EVERYWHERE:
             if pattern.search(line) and "tidy-ok:" not in line:
                 problems.append(f"{path}:{number}: {reason}: {line.strip()}")
 

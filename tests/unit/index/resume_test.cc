@@ -253,7 +253,11 @@ int build_child(const char* folder, const char* seed) {
   // Another thread of this process dies in the middle of sorting, ingesting or laying out.
   const auto delayed = std::chrono::microseconds(rng.below(600000));
   std::thread reaper;
-  if (way == 2) reaper = std::thread([&] { std::this_thread::sleep_for(delayed); die(); });
+  const auto die_later = [&] {
+    std::this_thread::sleep_for(delayed);  // tidy-ok: the seed chooses the moment of the kill
+    die();
+  };
+  if (way == 2) reaper = std::thread(die_later);
   const auto built = build_mixed(
       *index,
       {.seed = die_at, .on_request = [&](std::uint64_t n) { if (way == 0 && n >= die_at) die(); }},
