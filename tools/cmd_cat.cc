@@ -18,14 +18,13 @@ struct CatFlags {
   std::vector<std::string> targets;
   StoreFlags store;
   ReadFlags read;
-  unsigned io_timeout_s = 60;
 };
 
 Result<void> cat_one(Volume& volume, const std::string& path, std::chrono::seconds timeout,
                      const Io& io) {
   SHOAL_TRY(const auto entry, volume.find(path));
   if (entry.is_directory)
-    return fail(ErrorCode::bad_input, path + ": is a directory", "List it with `shoal ls`.");
+    return fail(ErrorCode::bad_input, "it is a directory", "List it with `shoal ls`.");
   return read_file(volume, entry, timeout, [&](ByteSpan bytes) -> Result<void> {
     if (std::fwrite(bytes.data(), 1, bytes.size(), io.out) != bytes.size())
       return fail(ErrorCode::io, std::string("write standard output: ") + std::strerror(errno));
@@ -45,7 +44,7 @@ int run_cat(const CatFlags& flags, const Io& io) {
         SHOAL_TRY(volume, open_target(target, flags.read, io));
         opened = target.volume;
       }
-      return cat_one(*volume, target.path, std::chrono::seconds(flags.io_timeout_s), io);
+      return cat_one(*volume, target.path, flags.read.io_timeout(), io);
     }();
     if (!done) {
       complain(io, Error(done.error()).with_context("cat " + text));
@@ -59,16 +58,14 @@ int run_cat(const CatFlags& flags, const Io& io) {
 
 void add_cat(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<CatFlags>();
-  CLI::App* command = app.add_subcommand("cat", "Print objects, without a mount");
+  CLI::App* command = app.add_subcommand("cat", "Print files, without a mount");
   command->footer(R"(Examples:
   shoal cat s3://market-data/minute-bars/AAPL/2026-01-02.csv
   shoal cat --volume /data/bars AAPL/2026-01-02.csv MSFT/2026-01-02.csv)");
   command
       ->add_option("target", flags->targets,
-                   "URLs of objects, or paths in the dataset with --volume")
+                   "URLs of objects; with --volume, paths in that dataset")
       ->required();
-  command->add_option("--io-timeout", flags->io_timeout_s, "Seconds a read may take")
-      ->capture_default_str();
   add_store_flags(*command, flags->store);
   add_read_flags(*command, flags->read);
   command->callback([flags, &io, &exit_code] { exit_code = run_cat(*flags, io); });

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "display.h"
 #include "flags.h"
 #include "read_file.h"
 #include "sys/file.h"
@@ -29,7 +30,6 @@ struct CpFlags {
   ReadFlags read;
   bool recursive = false;
   unsigned jobs = 16;
-  unsigned io_timeout_s = 60;
 };
 
 struct CopyJob {
@@ -115,7 +115,7 @@ Result<void> plan_tree(Volume& volume, const std::string& path, const std::files
 class Copier {
  public:
   Copier(Volume& volume, const CpFlags& flags, const Io& io, Totals& totals)
-      : volume_(volume), io_(io), totals_(totals), timeout_(flags.io_timeout_s) {
+      : volume_(volume), io_(io), totals_(totals), timeout_(flags.read.io_timeout()) {
     for (unsigned i = 0; i < flags.jobs; ++i) threads_.emplace_back([this] { work(); });
   }
   ~Copier() { finish(); }
@@ -171,28 +171,49 @@ class Copier {
   std::vector<std::jthread> threads_;
 };
 
-Result<void> copy_source(const std::string& source, const std::filesystem::path& target,
-                         bool target_is_directory, const CpFlags& flags, const Io& io,
-                         Totals& totals) {
-  SHOAL_TRY(const auto named, inner_target(source, flags.store, flags.recursive));
-  SHOAL_TRY(const auto volume, open_target(named, flags.read, io));
-  SHOAL_TRY(const auto entry, volume->find(named.path));
-  if (entry.is_directory && !flags.recursive)
-    return fail(ErrorCode::bad_input, source + ": is a directory", "Use -r to copy it.");
-  const auto place = target_is_directory && !entry.name.empty() ? target / entry.name : target;
-  Copier copier(*volume, flags, io, totals);
-  Result<void> planned;
-  if (entry.is_directory) {
-    planned = plan_tree(*volume, named.path, place, [&](CopyJob job) -> Result<void> {
-      copier.submit(std::move(job));
+// Hands the sources to one copier as long as they are of one volume, as they nearly always are: many
+// small sources are then copied at the same time, too.
+class Sources {
+ public:
+  Sources(const CpFlags& flags, const Io& io, Totals& totals)
+      : flags_(flags), io_(io), totals_(totals) {}
+
+  Result<void> copy(const std::string& source, const std::filesystem::path& target,
+                    bool target_is_directory) {
+    SHOAL_TRY(const auto named, inner_target(source, flags_.store, flags_.recursive));
+    SHOAL_CHECK_OK(open(named));
+    SHOAL_TRY(const auto entry, volume_->find(named.path));
+    if (entry.is_directory && !flags_.recursive)
+      return fail(ErrorCode::bad_input, "it is a directory", "Use -r to copy it.");
+    const auto place = target_is_directory && !entry.name.empty() ? target / entry.name : target;
+    if (!entry.is_directory) {
+      copier_->submit({entry, place});
+      return {};
+    }
+    return plan_tree(*volume_, named.path, place, [&](CopyJob job) -> Result<void> {
+      copier_->submit(std::move(job));
       return {};
     });
-  } else {
-    copier.submit({entry, place});
   }
-  copier.finish();
-  return planned;
-}
+
+ private:
+  Result<void> open(const Target& named) {
+    if (volume_ && opened_ == named.volume) return {};
+    copier_.reset();
+    volume_.reset();
+    SHOAL_TRY(volume_, open_target(named, flags_.read, io_));
+    opened_ = named.volume;
+    copier_ = std::make_unique<Copier>(*volume_, flags_, io_, totals_);
+    return {};
+  }
+
+  const CpFlags& flags_;
+  const Io& io_;
+  Totals& totals_;
+  std::filesystem::path opened_;  // directory of `volume_`
+  std::unique_ptr<Volume> volume_;
+  std::unique_ptr<Copier> copier_;  // after `volume_`, which it uses: destroyed first
+};
 
 int run_cp(const CpFlags& flags, const Io& io) {
   if (flags.targets.size() < 2) {
@@ -202,21 +223,25 @@ int run_cp(const CpFlags& flags, const Io& io) {
   const std::filesystem::path target = flags.targets.back();
   const bool is_directory = std::filesystem::is_directory(target);
   if (flags.targets.size() > 2 && !is_directory) {
-    complain(io, target.string() + ": not a directory, and there are several sources");
+    complain(io, target.string() + ": not a directory, but there are several sources. Create it first, "
+                                  "or copy one source.");
     return kExitUsage;
   }
   Totals totals;
-  bool failed = false;
-  for (std::size_t i = 0; i + 1 < flags.targets.size(); ++i) {
-    const std::string& source = flags.targets[i];
-    const auto done = copy_source(source, target, is_directory, flags, io, totals);
-    if (done) continue;
-    complain(io, Error(done.error()).with_context("cp " + source));
-    failed = true;
+  {
+    Sources sources(flags, io, totals);  // its end waits for the copies
+    for (std::size_t i = 0; i + 1 < flags.targets.size(); ++i) {
+      const std::string& source = flags.targets[i];
+      const auto planned = sources.copy(source, target, is_directory);
+      if (planned) continue;
+      complain(io, Error(planned.error()).with_context("cp " + source));
+      ++totals.failed;
+    }
   }
   if (io.err_is_terminal)
-    fmt::print(io.err, "{} files, {}\n", totals.files.load(), human_bytes(totals.bytes));
-  return failed || totals.failed > 0 ? kExitFailed : kExitOk;
+    fmt::print(io.err, "copied {} files, {}{}\n", grouped(totals.files), human_bytes(totals.bytes),
+               totals.failed > 0 ? "; could not copy " + grouped(totals.failed) : "");
+  return totals.failed > 0 ? kExitFailed : kExitOk;
 }
 
 }  // namespace
@@ -224,7 +249,7 @@ int run_cp(const CpFlags& flags, const Io& io) {
 void add_cp(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<CpFlags>();
   CLI::App* command =
-      app.add_subcommand("cp", "Copy objects to the local disk, without a mount");
+      app.add_subcommand("cp", "Copy files to the local disk, without a mount");
   command->footer(R"(Examples:
   shoal cp s3://market-data/minute-bars/AAPL/2026-01-02.csv .
   shoal cp -r s3://market-data/minute-bars/AAPL ./AAPL
@@ -234,13 +259,13 @@ A file appears under its name when it is complete. Exit code 1: some could not b
 named on standard error.)");
   command
       ->add_option("paths", flags->targets,
-                   "Sources (URLs, or paths in the dataset with --volume), then a local destination")
+                   "Sources (URLs; with --volume, paths in that dataset), then a local "
+                   "destination")
       ->required();
   command->add_flag("-r,-R,--recursive", flags->recursive, "Copy directories");
-  command->add_option("-j,--jobs", flags->jobs, "Files copied at the same time")
+  command->add_option("-j,--jobs", flags->jobs, "Files copied at the same time, 1 to 256")
+      ->type_name("N")
       ->check(CLI::Range(1u, 256u))
-      ->capture_default_str();
-  command->add_option("--io-timeout", flags->io_timeout_s, "Seconds a read may take")
       ->capture_default_str();
   add_store_flags(*command, flags->store);
   add_read_flags(*command, flags->read);

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "display.h"
 #include "flags.h"
 #include "target.h"
 
@@ -27,7 +28,6 @@ struct LsFlags {
 
 void print_entry(const Io& io, const LsFlags& flags, const std::string& path,
                  const DirectoryEntry& entry) {
-  const std::string shown = entry.is_directory ? path + "/" : path;
   if (flags.json) {
     const nlohmann::ordered_json line{{"path", path},
                                       {"type", entry.is_directory ? "directory" : "file"},
@@ -37,7 +37,9 @@ void print_entry(const Io& io, const LsFlags& flags, const std::string& path,
                line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return;
   }
-  if (!flags.all_details) {
+  const std::string name = entry.is_directory ? path + "/" : path;
+  const std::string shown = io.out_is_terminal ? printable(name) : name;
+  if (!flags.all_details && !flags.human) {
     fmt::print(io.out, "{}\n", shown);
     return;
   }
@@ -78,6 +80,9 @@ Result<void> list_tree(Volume& volume, const LsFlags& flags, const std::string& 
 }
 
 Result<void> list_target(const LsFlags& flags, const Io& io) {
+  if (flags.target.empty() && flags.store.volume.empty())
+    return fail(ErrorCode::bad_input, "nothing was named",
+                "Give a URL such as s3://bucket/prefix, a volume's directory, or --volume.");
   SHOAL_TRY(const auto target, inner_target(flags.target, flags.store, /*is_directory=*/true));
   SHOAL_TRY(const auto volume, open_target(target, ReadFlags{}, io));
   SHOAL_TRY(const auto entry, volume->find(target.path));
@@ -97,19 +102,22 @@ void add_ls(CLI::App& app, const Io& io, int& exit_code) {
   shoal ls s3://market-data/minute-bars
   shoal ls -l s3://market-data/minute-bars/AAPL
   shoal ls -R /var/lib/shoal/volumes/market-data-1a2b3c4d
-  shoal ls --volume /data/bars AAPL)");
+  shoal ls --volume /data/bars AAPL
+
+Where no index holds the URL yet, one is built first: name a prefix, not a whole bucket.)");
   command
       ->add_option("target", flags->target,
-                   "URL, volume directory, or path in the dataset with --volume")
-      ->required();
-  command->add_flag("-l,--long", flags->all_details, "Size and time too");
-  command->add_flag("-H,--human", flags->human, "Sizes like 4.0 KiB (with -l)");
+                   "URL or volume directory; with --volume, a path in that dataset (default: its top)");
+  command->add_flag("-l,--long", flags->all_details, "Size and time (local) too");
+  command->add_flag("-H,--human", flags->human, "Sizes like 4.0 KiB; implies -l");
   command->add_flag("-R,--recursive", flags->recursive, "Everything below");
   command->add_flag("--json", flags->json, "One JSON object per line");
   add_store_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] {
     const auto done = list_target(*flags, io);
-    if (!done) complain(io, Error(done.error()).with_context("ls " + flags->target));
+    const std::string what = flags->target.empty() ? flags->store.volume.string() : flags->target;
+    if (!done)
+      complain(io, Error(done.error()).with_context(what.empty() ? "ls" : "ls " + what));
     exit_code = done ? kExitOk : kExitFailed;
   });
 }

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "display.h"
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
@@ -29,7 +30,6 @@ struct MountFlags {
   StoreFlags store;
   ReadFlags read;
   OwnerFlags owner;
-  unsigned io_timeout_s = 60;
   std::string carrier = "automatic";
   bool foreground = false;
 };
@@ -45,7 +45,7 @@ std::vector<std::string> server_command(const std::string& program, const MountF
                                         const Target& target, const fuse::MountPaths& paths) {
   std::vector<std::string> command{program, "serve", "--volume", target.volume.string(),
                                    "--control-socket", paths.control_socket.string(),
-                                   "--io-timeout", std::to_string(flags.io_timeout_s)};
+                                   "--io-timeout", std::to_string(flags.read.io_timeout_s)};
   append_flag(command, "--profile", flags.store.profile);
   append_flag(command, "--credentials-file", flags.store.credentials_file.string());
   append_flag(command, "--cache-size", flags.read.cache_size);
@@ -76,7 +76,7 @@ void warn_when_not_empty(const std::filesystem::path& mount_point, const Io& io)
   std::error_code status;
   if (!std::filesystem::is_empty(mount_point, status) && !status)
     complain(io, "warning: " + mount_point.string() +
-                     " is not empty; the mount hides what is in it until it is unmounted");
+                     " is not empty; its files are hidden until the unmount");
 }
 
 Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& target,
@@ -89,8 +89,8 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   SHOAL_TRY(const auto prepared,
             prepare_with_progress(target, owner, /*rebuild=*/false, io));
   if (prepared.generation.special_keys > 0)
-    complain(io, fmt::format("note: {} keys need attention and may not be shown: shoal index report {}",
-                             prepared.generation.special_keys, target.volume.string()));
+    complain(io, fmt::format("note: {} keys needed special treatment; list them with `shoal index report {}`",
+                             grouped(prepared.generation.special_keys), target.volume.string()));
   SHOAL_TRY(const auto program, sys::self_executable());
   fuse::KeeperOptions options;
   options.mount_point = mount_point;
@@ -172,18 +172,17 @@ void add_mount(CLI::App& app, const Io& io, int& exit_code) {
   shoal mount /data/volumes/p /mnt/p
 
 Returns when the mount is usable, or says why it is not and leaves nothing behind. The mount lives in
-two background processes (keeper and server); their log is VOLUME/log/server.log.)");
+two background processes (keeper and server); their log is VOLUME/log/server.log. They use the keys
+the mount began with: temporary keys must be valid for as long as it is read.)");
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
       ->required();
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
   command->add_flag("-f,--foreground", flags->foreground,
                     "Stay attached; Ctrl-C or SIGTERM unmounts");
-  command->add_option("--io-timeout", flags->io_timeout_s, "Seconds a read may take before it fails")
-      ->check(CLI::Range(1u, 86400u))
-      ->capture_default_str();
   command
       ->add_option("--carrier", flags->carrier,
-                   "How EROFS reads the image: automatic, file-directio, file-buffered, loop")
+                   "How the kernel reads the image: automatic, file-directio, file-buffered or loop")
+      ->type_name("HOW")
       ->capture_default_str();
   add_store_flags(*command, flags->store);
   add_read_flags(*command, flags->read);

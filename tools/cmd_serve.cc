@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <memory>
 
 #include "base/log.h"
@@ -17,7 +16,6 @@ struct ServeFlags {
   fuse::ServerOptions server;
   std::filesystem::path volume;
   std::filesystem::path control_socket;
-  unsigned io_timeout_s = 60;
   ReadFlags read;
   VolumeCredentials credentials;
 };
@@ -40,7 +38,7 @@ control::Status status_of(const Volume& volume, const fuse::Server& server) {
 Result<int> run_serve(ServeFlags& flags) {
   SHOAL_TRY(const auto options, flags.read.to_options());
   SHOAL_TRY(const auto volume, open_volume(flags.volume, flags.credentials, options));
-  flags.server.io_timeout = std::chrono::seconds(flags.io_timeout_s);
+  flags.server.io_timeout = flags.read.io_timeout();
   SHOAL_TRY(const auto server, fuse::Server::create(*volume, flags.server));
   // A mount without its status is better than no mount.
   auto control = control::Server::start(
@@ -58,7 +56,6 @@ void add_serve(CLI::App& app, const Io& io, int& exit_code) {
   command->group("");  // not in --help
   command->add_option("--volume", flags->volume)->required();
   command->add_option("--control-socket", flags->control_socket)->required();
-  command->add_option("--io-timeout", flags->io_timeout_s);
   command->add_option("--fuse-fd", flags->server.fuse_fd)->required();
   command->add_option("--session", flags->server.session_file)->required();
   command->add_option("--ready-fd", flags->server.ready_fd)->required();

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +12,7 @@
 #include "base/bytes.h"
 #include "commands.h"
 #include "control/client.h"
+#include "display.h"
 #include "frontend/fuse/mount.h"
 #include "places.h"
 
@@ -30,66 +30,77 @@ struct MountReport {
 };
 
 std::string part_of(std::uint64_t part, std::uint64_t whole) {
-  if (whole == 0) return "-";
   return fmt::format("{:.0f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-std::string seconds_text(std::uint64_t seconds) {
-  if (seconds < 120) return fmt::format("{} s", seconds);
-  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
-  if (seconds < 172800) return fmt::format("{} h", seconds / 3600);
-  return fmt::format("{} days", seconds / 86400);
+// "; 3 throttled": what is worth a word only when it happened.
+std::string if_any(std::uint64_t count, const char* what) {
+  return count == 0 ? "" : fmt::format("; {} {}", grouped(count), what);
+}
+
+void print_reads(const Io& io, const VolumeStats& stats) {
+  fmt::print(io.out, "  reads     {} of file data{}, {} with metadata{}\n", grouped(stats.data_reads),
+             stats.data_reads == 0
+                 ? ""
+                 : ", " + part_of(stats.data_read_hits, stats.data_reads) + " without waiting",
+             human_bytes(stats.read_bytes), if_any(stats.read_errors, "FAILED"));
+  fmt::print(io.out, "  bucket    {} GETs, {}; {} in flight{}{}\n", grouped(stats.gets),
+             human_bytes(stats.get_bytes), stats.requests_in_flight,
+             if_any(stats.throttled, "throttled"), if_any(stats.get_errors, "FAILED"));
+  if (stats.prefetched_bytes > 0)
+    fmt::print(io.out, "  prefetch  {} fetched ahead, {} of it read, {} dropped unread\n",
+               human_bytes(stats.prefetched_bytes),
+               part_of(stats.prefetch_used_bytes, stats.prefetched_bytes),
+               human_bytes(stats.prefetch_wasted_bytes));
+  fmt::print(io.out, "  cache     {} of at most {}{}{}{}; {} of buffers in memory\n",
+             human_bytes(stats.cache_bytes), human_bytes(stats.cache_bytes_max),
+             if_any(stats.cache_chunks_evicted, "chunks evicted"),
+             if_any(stats.cache_checksum_failures, "chunks DAMAGED and fetched again"),
+             if_any(stats.cache_write_errors, "writes FAILED (disk full?)"),
+             human_bytes(stats.buffer_bytes));
 }
 
 void print_server(const Io& io, const control::Status& status) {
   const VolumeInfo& volume = status.volume;
   const VolumeStats& stats = status.stats;
-  fmt::print(io.out, "  dataset     {} files, {} directories, {} (generation {}, listed {} ago)\n",
-             volume.files, volume.directories, human_bytes(volume.object_bytes), volume.generation,
-             seconds_text(static_cast<std::uint64_t>(
+  fmt::print(io.out, "  dataset   {} files, {} directories, {}; generation {}, listed {} ago\n",
+             grouped(volume.files), grouped(volume.directories), human_bytes(volume.object_bytes),
+             volume.generation,
+             duration_text(static_cast<std::uint64_t>(
                  std::max<std::int64_t>(0, std::time(nullptr) - volume.listed_at))));
   if (volume.special_keys > 0)
-    fmt::print(io.out, "  keys        {} need attention: shoal index report {}\n",
-               volume.special_keys, volume.directory.string());
-  fmt::print(io.out, "  reads       {} of file data, {}; {} without waiting; {} errors\n",
-             stats.data_reads, human_bytes(stats.read_bytes),
-             part_of(stats.data_read_hits, stats.data_reads), stats.read_errors);
-  fmt::print(io.out, "  bucket      {} GETs, {}; {} in flight; {} throttled; {} failed\n", stats.gets,
-             human_bytes(stats.get_bytes), stats.requests_in_flight, stats.throttled,
-             stats.get_errors);
-  fmt::print(io.out, "  prefetch    {} ahead of readers, {} used, {} wasted\n",
-             human_bytes(stats.prefetched_bytes),
-             part_of(stats.prefetch_used_bytes, stats.prefetched_bytes),
-             human_bytes(stats.prefetch_wasted_bytes));
-  fmt::print(io.out, "  cache       {} of {}; {} whole chunks; {} evicted; {} damaged; {} not written\n",
-             human_bytes(stats.cache_bytes), human_bytes(stats.cache_bytes_max),
-             stats.cache_chunks_sealed, stats.cache_chunks_evicted, stats.cache_checksum_failures,
-             stats.cache_write_errors);
-  fmt::print(io.out, "  memory      {} of chunk buffers\n", human_bytes(stats.buffer_bytes));
+    fmt::print(io.out, "  keys      {} needed special treatment: shoal index report {}\n",
+               grouped(volume.special_keys), volume.directory.string());
+  print_reads(io, stats);
   if (stats.changed_objects > 0)
     fmt::print(io.out,
-               "  CHANGED     {} objects were replaced or deleted since the dataset was listed; their "
-               "files\n              cannot be read. Run `shoal index build --rebuild {}` and mount "
-               "again.\n",
-               stats.changed_objects, volume.directory.string());
-  if (!status.recent_errors.empty()) fmt::print(io.out, "  last errors\n");
-  for (const std::string& line : status.recent_errors) fmt::print(io.out, "    {}\n", line);
+               "  CHANGED   {} objects were replaced or deleted since the dataset was listed: their\n"
+               "            files cannot be read. Run `shoal umount`, `shoal index build --rebuild\n"
+               "            {}` and mount again.\n",
+               grouped(stats.changed_objects), volume.directory.string());
+  if (!status.recent_errors.empty()) fmt::print(io.out, "  last errors, newest first\n");
+  for (const std::string& line : status.recent_errors)
+    fmt::print(io.out, "    {}\n", printable(line));
 }
 
 void print_mount(const Io& io, const MountReport& report) {
   const fuse::MountState& mount = report.mount;
   fmt::print(io.out, "{} on {}\n", mount.source, mount.mount_point.string());
-  fmt::print(io.out, "  volume      {}\n", mount.volume.string());
-  fmt::print(io.out, "  frontend    {}, {}{}\n", mount.frontend, mount.carrier,
-             mount.resend ? "" : ", kernel cannot re-send requests");
-  fmt::print(io.out, "  server      pid {}, keeper pid {}{}, {} restarts; log {}\n",
-             mount.server.pid, mount.keeper.pid,
-             fuse::is_alive(mount.keeper) ? "" : " (dead: nobody restarts the server)",
-             mount.server_restarts, mount.log_file.string());
+  fmt::print(io.out, "  volume    {}\n", mount.volume.string());
+  fmt::print(io.out, "  kernel    {} over {}; {}\n", mount.carrier, mount.frontend,
+             mount.resend ? "a killed server costs readers a pause"
+                          : "a killed server costs reads under way an error (Linux before 6.9)");
+  fmt::print(io.out, "  server    pid {}{}, {} restarts; keeper pid {}{}\n", mount.server.pid,
+             report.status ? ", up " + duration_text(static_cast<std::uint64_t>(
+                                           report.status->uptime_seconds))
+                           : "",
+             mount.server_restarts, mount.keeper.pid,
+             fuse::is_alive(mount.keeper) ? "" : " (DEAD: nobody restarts the server)");
+  fmt::print(io.out, "  log       {}\n", mount.log_file.string());
   if (report.status)
     print_server(io, *report.status);
   else
-    fmt::print(io.out, "  no answer   {}\n", report.status.error().to_string());
+    fmt::print(io.out, "  NO ANSWER {}\n", report.status.error().to_string());
 }
 
 nlohmann::ordered_json json_of(const MountReport& report) {
@@ -137,7 +148,10 @@ int run_status(const StatusFlags& flags, const Io& io) {
     fmt::print(io.out, "{}\n",
                json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
-    for (const MountReport& report : reports) print_mount(io, report);
+    for (const MountReport& report : reports) {
+      if (&report != &reports.front()) fmt::print(io.out, "\n");
+      print_mount(io, report);
+    }
   }
   if (!reports.empty()) return exit_code;
   if (!flags.place.empty()) {
@@ -152,13 +166,16 @@ int run_status(const StatusFlags& flags, const Io& io) {
 
 void add_status(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<StatusFlags>();
-  CLI::App* command = app.add_subcommand("status", "What is mounted and how it is doing");
+  CLI::App* command = app.add_subcommand("status", "Show what is mounted and how it is doing");
   command->footer(R"(Examples:
   shoal status
   shoal status /mnt/bars
-  shoal status /mnt/bars --json | jq '.mounts[0].stats.gets')");
+  shoal status /mnt/bars --json | jq '.mounts[0].stats.gets'
+
+Counts are since the server started. Exit code 1: a server does not answer, or nothing is mounted at
+the place named.)");
   command->add_option("place", flags->place, "A mount point, volume directory or dataset URL");
-  command->add_flag("--json", flags->json, "Machine-readable");
+  command->add_flag("--json", flags->json, "For programs");
   command->callback([flags, &io, &exit_code] { exit_code = run_status(*flags, io); });
 }
 

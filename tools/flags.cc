@@ -64,30 +64,38 @@ Result<store::StoreConfig> StoreFlags::to_config() const {
 void add_store_flags(CLI::App& app, StoreFlags& flags) {
   const char* group = "Bucket";
   app.add_option("--endpoint", flags.endpoint,
-                 "Service address, e.g. http://127.0.0.1:9000 (default: environment, profile, then "
-                 "the provider's own)")
+                 "Address of the service, e.g. http://127.0.0.1:9000 (default: from environment or "
+                 "profile, else the provider's own for the region)")
+      ->type_name("URL")
       ->group(group);
   app.add_option("--region", flags.region, "Region of the bucket, e.g. eu-west-1, cn-hangzhou")
+      ->type_name("NAME")
       ->group(group);
-  app.add_option("--profile", flags.profile, "Profile in ~/.aws/config and ~/.aws/credentials")
+  app.add_option("--profile", flags.profile,
+                 "Profile in ~/.aws/credentials and ~/.aws/config, or in ~/.ossutilconfig")
+      ->type_name("NAME")
       ->group(group);
   app.add_option("--credentials-file", flags.credentials_file,
                  "File with keys, in the form of ~/.aws/credentials")
+      ->type_name("FILE")
       ->group(group);
   app.add_flag("--no-sign-request", flags.no_sign_request, "Anonymous access to a public bucket")
       ->group(group);
   app.add_option("--addressing", flags.addressing,
-                 "How the bucket is named: auto, virtual (bucket.host) or path (host/bucket)")
+                 "How requests name the bucket: virtual (bucket.host), path (host/bucket), or auto")
       ->check(CLI::IsMember({"auto", "virtual", "path"}))
+      ->type_name("HOW")
       ->capture_default_str()
       ->group(group);
-  app.add_option("--signature", flags.signature, "Signature version; v1 for OSS only")
+  app.add_option("--signature", flags.signature, "Signature version: v4, or v1 for old OSS services")
       ->check(CLI::IsMember({"v4", "v1"}))
+      ->type_name("VERSION")
       ->capture_default_str()
       ->group(group);
   app.add_option("--volume", flags.volume,
-                 "Directory of the volume: index, image and cache (default: one per dataset below "
-                 "/var/lib/shoal/volumes, or ~/.cache/shoal when not root)")
+                 "Directory of the volume, which holds index, image, cache and log (default: one "
+                 "per dataset below /var/lib/shoal/volumes, or ~/.cache/shoal when not root)")
+      ->type_name("DIR")
       ->group("Volume");
 }
 
@@ -116,24 +124,38 @@ Result<VolumeOptions> ReadFlags::to_options() const {
 
 void add_read_flags(CLI::App& app, ReadFlags& flags) {
   const char* group = "Limits";
+  app.add_option("--io-timeout", flags.io_timeout_s, "Seconds a read may take before it fails")
+      ->check(CLI::Range(1u, 86400u))
+      ->type_name("SECONDS")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--cache-size", flags.cache_size,
-                 "Most the chunk cache may take on disk, e.g. 50G (default 20G)")
+                 "Most disk the cache may take, e.g. 50G (default 20G)")
+      ->type_name("SIZE")
       ->group(group);
   app.add_option("--buffer-size", flags.buffer_size,
-                 "Memory for chunks being fetched, e.g. 512M (default 256M)")
+                 "Most memory for data being fetched, e.g. 512M (default 256M)")
+      ->type_name("SIZE")
       ->group(group);
   app.add_option("--resource-limit", flags.resource_limit,
-                 "Processors and memory in one word, e.g. 2c4g")
+                 "Processors and memory to fit into, e.g. 2c4g: sets the number of fetch threads and "
+                 "--buffer-size")
+      ->type_name("LIMIT")
       ->group(group);
   app.add_option("--max-requests", flags.requests_in_flight,
-                 "Requests in flight at the same time (default 256)")
+                 "Requests in flight at the same time, 1 to " +
+                     std::to_string(limits::kRequestsInFlightMax) + " (default " +
+                     std::to_string(limits::kRequestsInFlightDefault) + ")")
       ->check(CLI::Range(1u, limits::kRequestsInFlightMax))
+      ->type_name("N")
       ->group(group);
   app.add_option("--max-qps", flags.requests_per_second, "Requests per second (default: no limit)")
       ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
       ->group(group);
   app.add_option("--max-bandwidth", flags.bytes_per_second,
                  "Bytes per second from the bucket, e.g. 100M (default: no limit)")
+      ->type_name("SIZE")
       ->group(group);
   app.add_flag("--no-prefetch", flags.no_prefetch, "Fetch only what is read")->group(group);
 }
@@ -158,9 +180,15 @@ Result<image::WriteOptions> OwnerFlags::to_options() const {
 
 void add_owner_flags(CLI::App& app, OwnerFlags& flags) {
   const char* group = "Ownership shown";
-  app.add_option("--uid", flags.uid, "Owner of all files (default: you)")->group(group);
-  app.add_option("--gid", flags.gid, "Group of all files (default: yours)")->group(group);
-  app.add_option("--umask", flags.umask, "Permission bits to take away, octal")
+  app.add_option("--uid", flags.uid, "Number of the user who owns all files (default: you)")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--gid", flags.gid, "Number of the group of all files (default: yours)")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--umask", flags.umask,
+                 "Permission bits to take away, octal; 0222 lets everybody read")
+      ->type_name("MASK")
       ->capture_default_str()
       ->group(group);
 }

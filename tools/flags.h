@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "image/writer.h"
 #include "shoal/volume.h"
@@ -41,7 +43,11 @@ struct ReadFlags {
   double requests_per_second = 0;
   std::string bytes_per_second;
   bool no_prefetch = false;
+  std::uint32_t io_timeout_s = static_cast<std::uint32_t>(limits::kIoTimeoutDefault.count());
 
+  [[nodiscard]] std::chrono::seconds io_timeout() const {
+    return std::chrono::seconds(io_timeout_s);
+  }
   [[nodiscard]] Result<VolumeOptions> to_options() const;
 };
 void add_read_flags(CLI::App& app, ReadFlags& flags);

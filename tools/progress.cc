@@ -5,9 +5,12 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "base/bytes.h"
+#include "display.h"
 #include "target.h"
 
 namespace shoal::tools {
@@ -46,19 +49,29 @@ unsigned columns_of_terminal(std::FILE* file) {
 }  // namespace
 
 std::string bar_text(const index::BuildProgress& progress, unsigned columns) {
-  constexpr int kCells = 24;
   const double fraction = std::clamp(progress.fraction, 0.0, 1.0);
-  const int full = static_cast<int>(fraction * kCells);
-  std::string bar(static_cast<std::size_t>(full), '#');
-  bar.resize(kCells, '.');
-  std::string text = fmt::format("{:<7} [{}] {:3.0f}%  {} keys", name_of(progress.phase), bar,
-                                 fraction * 100, progress.keys);
+  std::string text = fmt::format("{:<7} {:3.0f}%", name_of(progress.phase), fraction * 100);
+  // In order of use to the reader; what does not fit any more is left out whole.
+  std::vector<std::string> parts{grouped(progress.keys) + " keys"};
   if (progress.phase == index::BuildProgress::Phase::listing) {
-    text += fmt::format("  {:.0f}/s  {}", rate_of(progress), human_bytes(progress.bytes));
+    parts.push_back(grouped(static_cast<std::uint64_t>(rate_of(progress))) + "/s");
     if (const double left = remaining_of(progress); left >= 0)
-      text += fmt::format("  about {:.0f} s left", left);
+      parts.push_back("about " + duration_text(static_cast<std::uint64_t>(left + 0.5)) + " left");
+    parts.push_back(human_bytes(progress.bytes));
   } else {
-    text += fmt::format("  {:.1f} s", progress.elapsed.count());
+    parts.push_back(fmt::format("{:.1f} s", progress.elapsed.count()));
+  }
+  for (const std::string& part : parts) {
+    if (text.size() + 2 + part.size() > columns) break;
+    text += "  " + part;
+  }
+  // The bar takes the room that is left, within reason.
+  constexpr std::size_t kCellsMin = 8, kCellsMax = 30, kFrame = 3;  // " []"
+  if (text.size() + kFrame + kCellsMin <= columns) {
+    const std::size_t cells = std::min(kCellsMax, columns - text.size() - kFrame);
+    std::string bar(static_cast<std::size_t>(fraction * static_cast<double>(cells)), '#');
+    bar.resize(cells, '.');
+    text.insert(7, " [" + bar + "]");
   }
   if (text.size() > columns) text.resize(columns);
   return text;

@@ -16,7 +16,6 @@ struct Target;
 // Shows an index build: a bar that is drawn anew on a terminal, one JSON line per second elsewhere.
 class ProgressView {
  public:
-  // `json`: where the JSON lines go when `terminal` is false.
   ProgressView(std::FILE* target, bool terminal) : target_(target), terminal_(terminal) {}
   ~ProgressView();
   ProgressView(const ProgressView&) = delete;

@@ -3,16 +3,17 @@
 #include <csignal>
 
 #include "commands.h"
+#include "help.h"
 
 namespace shoal::tools {
 namespace {
 
 constexpr const char* kAbout =
-    "shoal: mounts millions of small objects of an S3 or OSS bucket as one read-only file system.";
+    "Mounts millions of small objects of an S3 or OSS bucket as one read-only file system.";
 
 constexpr const char* kFooter = R"(Examples:
   shoal mount s3://market-data/minute-bars /mnt/bars
-  grep -r 'ERROR' /mnt/logs | head
+  grep -rl '2026-01-05' /mnt/bars | head
   shoal status /mnt/bars
   shoal umount /mnt/bars
 
@@ -29,6 +30,7 @@ int run_shoal(int argc, char** argv) {
   int exit_code = kExitOk;
   CLI::App app(kAbout, "shoal");
   app.footer(kFooter);
+  app.formatter(make_help_formatter());
   app.require_subcommand(1);
   app.set_version_flag("--version", "shoal " SHOAL_VERSION);
   add_mount(app, io, exit_code);
@@ -43,10 +45,12 @@ int run_shoal(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    complain(io, usage_error_text(app, error));
+    return kExitUsage;
   }
   if (std::fflush(io.out) != 0 && exit_code == kExitOk) {
-    complain(io, "standard output: could not be written (disk full or closed)");
+    complain(io, "standard output could not be written: the disk is full, or it was closed");
     exit_code = kExitFailed;
   }
   return exit_code;

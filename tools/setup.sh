@@ -38,7 +38,7 @@ build_shoal() {
   local build=$root/build/$preset log=$root/build/$preset.log
   mkdir -p "$root/build"
   say "building $preset in $build (log: $log)"
-  if ! { cmake -S "$root" --preset "$preset" && ninja -C "$build" ${NINJA_FLAGS:--j$(nproc)} "$@"; } \
+  if ! { cmake -S "$root" --preset "$preset" && ninja -C "$build" -k 20 ${NINJA_FLAGS:--j$(nproc)} "$@"; } \
        >"$log" 2>&1; then
     grep -E 'error|FAILED|CMake Error' "$log" | head -n 20 >&2
     die "the build failed; whole log: $log"

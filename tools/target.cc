@@ -24,7 +24,7 @@ Result<format::DatasetRecord> dataset_of(const std::filesystem::path& volume) {
 // The flags win; what they leave open is what the index was built with.
 Result<Target> target_of_volume(const std::filesystem::path& volume, const StoreFlags& flags) {
   if (!volume::is_volume(volume))
-    return fail(ErrorCode::not_found, volume.string() + ": no volume there",
+    return fail(ErrorCode::not_found, "there is no volume in " + volume.string(),
                 "Give a URL such as s3://bucket/prefix, or the directory of a volume.");
   SHOAL_TRY(const auto dataset, dataset_of(volume));
   Target target;
@@ -135,7 +135,7 @@ Result<std::unique_ptr<Volume>> open_target(const Target& target, const ReadFlag
   SHOAL_TRY(auto options, flags.to_options());
   const VolumeCredentials credentials{target.config.profile, target.config.credentials_file};
   if (!volume::is_volume(target.volume)) {
-    complain(io, "no index of " + target.location.to_url() + " yet: building it");
+    complain(io, "no index of " + target.location.to_url() + " yet, building it");
     SHOAL_CHECK_OK(prepare_with_progress(target, image::WriteOptions{}, /*rebuild=*/false, io));
   }
   auto opened = open_volume(target.volume, credentials, options);

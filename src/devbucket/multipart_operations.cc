@@ -134,8 +134,8 @@ ApiResult<ObjectMeta> join_parts(const DiskBucket& bucket, const std::vector<Upl
   CopySums sums;
   std::string digests;
   for (const UploadPart& part : parts) {
-    ObjectSource source;
-    source.bytes = ObjectBytes(open_below(bucket.root(), part.path, O_RDONLY));
+    const ObjectSource source{ObjectBytes(open_below(bucket.root(), part.path, O_RDONLY)),
+                              part.size_bytes, part.mtime_seconds, {}};
     if (auto done = append_range(source, 0, part.size_bytes, target, sums); !done)
       return refuse(std::move(done).error());
     digests += raw_md5(part.md5_hex);

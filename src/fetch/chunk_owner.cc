@@ -246,7 +246,7 @@ void ChunkOwner::expire(ReadPart& part) {
                       "the deadline",
                       part.target.size(),
                       parts_.geometry.start_of(chunk.id).value + part.chunk_offset),
-          "check the network and the service; --io-timeout sets how long a read waits");
+          "Check the network and the service; --io-timeout sets how long a read waits.");
   }
   if (!part.pending) part.waits += 1;  // held, as while it is pending
   detach(chunk, part);

@@ -72,7 +72,7 @@ Result<void> check_extents(ChunkId chunk, const format::ChunkRecord& record,
       return fail(ErrorCode::corrupt,
                   fmt::format("map of chunk {} places {} at {}+{}, which cannot be", chunk.value,
                               extent.path, extent.chunk_offset, extent.length),
-                  "the index is damaged; build it again with `shoal index build`");
+                  "The index is damaged; build it again with `shoal index build --rebuild`.");
     end = round_up(extent_end, geometry.block_bytes);
   }
   return {};

@@ -22,10 +22,10 @@ constexpr std::size_t kPrefetchFailuresMax = 1024;
 Error explained(Error error) {
   if (error.code() == ErrorCode::precondition)
     return std::move(error).with_remedy(
-        "the object was replaced after the index was built; build the index again");
+        "The object was replaced after it was listed: run `shoal index build --rebuild` and mount again.");
   if (error.code() == ErrorCode::not_found)
     return std::move(error).with_remedy(
-        "the object was removed after the index was built; build the index again");
+        "The object was deleted after it was listed: run `shoal index build --rebuild` and mount again.");
   return error;
 }
 
@@ -121,7 +121,7 @@ void ChunkOwner::on_finished(FetchOp& op, Result<void> result) {
     result = fail(ErrorCode::corrupt,
                   fmt::format("GET {}/{}: {} bytes came instead of {}", parts_.store.name(), op.key,
                               op.received, op.length),
-                  "a proxy or the service cut the answer short; try again");
+                  "A proxy or the service cut the answer short; try again.");
   if (result)
     on_fetched(op);
   else

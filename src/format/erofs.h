@@ -42,7 +42,7 @@ struct Superblock {
   std::uint64_t inodes = 0;
   std::uint64_t blocks = 0;  // of the whole image; above kBlocksMax32 the image needs 48BIT
   std::array<std::byte, 16> uuid{};
-  std::string volume_name;  // at most 15 bytes, no NUL
+  std::string volume_name{};  // at most 15 bytes, no NUL
 
   bool operator==(const Superblock&) const = default;
 };

@@ -169,7 +169,7 @@ void CurlTransport::limit_wait(std::uint64_t id, Exchange& exchange) {
     const Request& request = (*exchanges_.find(id))->request;
     end(id, fail(Error(ErrorCode::timeout, describe(request.method, request.url) +
                                                ": no connection became free before the deadline",
-                       "Allow more connections or more time")
+                       "Allow more connections or more time.")
                      .with_retry(Retry::yes)));
   });
 }
@@ -314,12 +314,12 @@ Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop, const Cu
   if (kInitialised != CURLE_OK)
     return fail(ErrorCode::unsupported,
                 std::string("curl_global_init: ") + curl_easy_strerror(kInitialised),
-                "Reinstall libcurl with TLS support");
+                "Reinstall libcurl with TLS support.");
   if (!options.ca_bundle.empty()) {
     auto bundle = sys::File::open(options.ca_bundle, sys::File::Mode::read_only);
     if (!bundle)
       return fail(std::move(bundle).error().with_context("certificate authorities").with_remedy(
-          "Check AWS_CA_BUNDLE: it names a file of certificates in PEM form"));
+          "Check AWS_CA_BUNDLE: it names a file of certificates in PEM form."));
   }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return fail(ErrorCode::limit, "curl_multi_init: out of memory");

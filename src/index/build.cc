@@ -87,7 +87,7 @@ Result<GenerationRecord> build(Index& index, const DatasetRecord& dataset, std::
     const Result<void> listed = list_into_staging(*database, state, source, runs, progress);
     if (!listed) {
       Error error = listed.error();
-      return fail(std::move(error).with_context("list " + dataset.url));
+      return fail(std::move(error).with_context("index " + dataset.url));
     }
   }
   if (state.keys() == 0) {

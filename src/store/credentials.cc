@@ -77,7 +77,8 @@ class Search {
     const auto& path = config_.credentials_file;
     SHOAL_TRY(const auto file, IniFile::load(path));
     if (!file)
-      return fail(ErrorCode::not_found, "credentials file " + path.string() + " does not exist");
+      return fail(ErrorCode::not_found, "credentials file " + path.string() + " does not exist",
+                  "Check --credentials-file.");
     const std::string section = config_.profile.empty() ? "default" : config_.profile;
     const std::string source = "profile " + section + " in " + path.string();
     if (auto found = keys_of(*file, section, source)) return found;
@@ -110,8 +111,8 @@ class Search {
           (credentials && !credentials->value(name, way).empty()))
         return fail(ErrorCode::unsupported,
                     "profile " + name + " gets its keys by " + way + ", which Shoal does not do",
-                    "Run: eval \"$(aws configure export-credentials --profile " + name +
-                        " --format env)\"");
+                    "Get keys from it first: eval \"$(aws configure export-credentials --profile " +
+                        name + " --format env)\" (they expire: a mount needs them for its whole life).");
     return std::nullopt;
   }
 
@@ -137,7 +138,7 @@ class Search {
                 std::string("Set ") +
                     (scheme == Scheme::s3 ? "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                                           : "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET") +
-                    ", or use --no-sign-request for a public bucket.");
+                    ", name a profile that has keys, or use --no-sign-request for a public bucket.");
   }
 
   const StoreConfig& config_;

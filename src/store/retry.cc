@@ -169,7 +169,7 @@ class TypedOp final : public RetryOp {
     // Waiting for the governor or for a try may have taken longer than the caller wants.
     if (core_->now() >= give_up_at) {
       return end(Error(ErrorCode::timeout, what() + ": waited too long for the request budget",
-                       "Raise --max-requests-per-second or --max-bytes-per-second, or the timeout."));
+                       "Raise --max-qps or --max-bandwidth, or the timeout."));
     }
     ++tries;
     send_(core_->inner(),

@@ -46,28 +46,28 @@ Error errno_error(int error, std::string_view what) {
   std::string message = std::string(what) + ": " + std::strerror(error);
   switch (error) {
     case ENOENT:
-      return Error(ErrorCode::not_found, std::move(message), "Check the path");
+      return Error(ErrorCode::not_found, std::move(message), "Check the path.");
     case EACCES:
     case EPERM:
       return Error(ErrorCode::permission, std::move(message),
                    "Check the owner and mode of the file and its directories, or run as a user who "
-                   "may do this");
+                   "may do this.");
     case ENOSPC:
       return Error(ErrorCode::no_space, std::move(message),
-                   "Free space on that file system, or put the directory on another one");
+                   "Free space on that file system, or put the directory on another one.");
     case EDQUOT:
-      return Error(ErrorCode::no_space, std::move(message), "Free space or raise the disk quota");
+      return Error(ErrorCode::no_space, std::move(message), "Free space or raise the disk quota.");
     case ETIMEDOUT:
       return Error(ErrorCode::timeout, std::move(message));
     case EMFILE:
     case ENFILE:
       return Error(ErrorCode::io, std::move(message),
-                   "Raise the open files limit (ulimit -n, systemd LimitNOFILE=)");
+                   "Raise the open files limit (ulimit -n, systemd LimitNOFILE=).");
     case EROFS:
       return Error(ErrorCode::io, std::move(message),
-                   "The file system is mounted read-only; choose a directory that can be written");
+                   "The file system is mounted read-only; choose a directory that can be written.");
     case EIO:
-      return Error(ErrorCode::io, std::move(message), "See the kernel log (dmesg) for the device");
+      return Error(ErrorCode::io, std::move(message), "See the kernel log (dmesg) for the device.");
     default:
       return Error(ErrorCode::io, std::move(message));
   }
@@ -138,7 +138,7 @@ Result<void> File::punch_hole(std::uint64_t offset, std::uint64_t bytes) const {
   const std::string what = describe_range("punch hole in", path_, offset, bytes);
   if (errno == EOPNOTSUPP)
     return fail(ErrorCode::unsupported, what + ": the file system cannot give back blocks",
-                "Put the directory on ext4, xfs, btrfs or tmpfs");
+                "Put the directory on ext4, xfs, btrfs or tmpfs.");
   return fail(errno_error(errno, what));
 }
 

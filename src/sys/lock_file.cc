@@ -45,7 +45,7 @@ Result<LockFile> LockFile::acquire(const std::filesystem::path& path) {
   if (result != 0 && errno == EWOULDBLOCK)
     return fail(ErrorCode::precondition,
                 "lock " + path.string() + ": it is held by " + describe_holder(path),
-                "Stop that process first, or use another directory");
+                "Stop that process first, or use another directory.");
   if (result != 0) return fail(errno_error(errno, "flock " + path.string()));
   // The name stays in place for ever: removing a lock file would let two processes hold "it".
   const std::string holder = std::to_string(getpid()) + " " + this_command() + "\n";

@@ -63,7 +63,7 @@ Result<LoopDevice> LoopDevice::attach(const std::filesystem::path& path) {
     if (error != EBUSY) return fail(attach_error(error, what));
   }
   return fail(ErrorCode::unavailable, what + ": other processes took every free device first",
-              "Try again");
+              "Try again.");
 }
 
 }  // namespace shoal::sys

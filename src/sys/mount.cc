@@ -28,7 +28,7 @@ Error mount_error(int error, const std::string& what) {
     return errno_error(error, what).with_remedy(kMountRemedy);
   if (error == ENODEV)
     return Error(ErrorCode::unsupported, what + ": this kernel has no such file system",
-                 "Load its module (modprobe erofs fuse) or use a kernel that has it");
+                 "Load its module (modprobe erofs fuse) or use a kernel that has it.");
   return errno_error(error, what);
 }
 
@@ -43,11 +43,11 @@ Result<void> mount_erofs(const std::string& source, const std::filesystem::path&
   if (error == ENOTBLK)
     return fail(ErrorCode::unsupported, what + ": this kernel cannot mount this file directly",
                 "Use a loop device, or Linux 6.12 or later with "
-                "CONFIG_EROFS_FS_BACKED_BY_FILE and the image on a plain file system");
+                "CONFIG_EROFS_FS_BACKED_BY_FILE and the image on a plain file system.");
   if (error == EINVAL || error == EUCLEAN)
     return fail(ErrorCode::io,
                 what + ": the kernel refuses the image or the options \"" + options + "\"",
-                "See the kernel log (dmesg) for the reason; rebuild the image if it says so");
+                "See the kernel log (dmesg) for the reason; rebuild the image if it says so.");
   return fail(mount_error(error, what));
 }
 
@@ -86,10 +86,10 @@ Result<void> unmount(const std::filesystem::path& directory, Unmount how) {
   const std::string what = "unmount " + directory.string();
   if (error == EINVAL)
     return fail(ErrorCode::not_found, what + ": nothing is mounted there",
-                "See /proc/mounts for what is");
+                "See /proc/mounts for what is.");
   if (error == EBUSY)
     return fail(ErrorCode::precondition, what + ": files or directories on it are in use",
-                "Find the users with fuser -vm " + directory.string() + ", or unmount lazily");
+                "Find the users with fuser -vm " + directory.string() + ", or detach the mount with `shoal umount --force`.");
   return fail(mount_error(error, what));
 }
 

@@ -32,19 +32,19 @@ Error setup_error(int error) {
       return Error(ErrorCode::unsupported, std::move(message),
                    "The system forbids io_uring: set sysctl kernel.io_uring_disabled=0, or allow "
                    "io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp "
-                   "profile");
+                   "profile.");
     case ENOSYS:
     case EINVAL:
       return Error(ErrorCode::unsupported, std::move(message),
                    "Linux 5.13 or later with CONFIG_IO_URING is needed; in a container the seccomp "
-                   "profile must allow io_uring_setup, io_uring_enter and io_uring_register");
+                   "profile must allow io_uring_setup, io_uring_enter and io_uring_register.");
     case ENOMEM:
       return Error(ErrorCode::limit, std::move(message),
-                   "Raise the locked memory limit (ulimit -l, systemd LimitMEMLOCK=)");
+                   "Raise the locked memory limit (ulimit -l, systemd LimitMEMLOCK=).");
     case EMFILE:
     case ENFILE:
       return Error(ErrorCode::limit, std::move(message),
-                   "Raise the open files limit (ulimit -n, systemd LimitNOFILE=)");
+                   "Raise the open files limit (ulimit -n, systemd LimitNOFILE=).");
     default:
       return Error(ErrorCode::io, std::move(message));
   }

@@ -183,7 +183,7 @@ void DataPath::read_metadata(Job& job, std::uint64_t offset, MutableByteSpan tar
                        job.end_part(fail(std::move(read).error().with_context("metadata")), true);
                      else if (*read != bytes)
                        job.end_part(fail(ErrorCode::corrupt, "image file ends before its metadata does",
-                                         "build the volume again"),
+                                         "Build the volume again with `shoal index build --rebuild`."),
                                     true);
                      else
                        job.end_part({}, true);

@@ -46,7 +46,7 @@ struct Opened {
 Error not_finished(const std::filesystem::path& directory, std::string_view what) {
   return Error(ErrorCode::not_found,
                fmt::format("volume {} is not finished: {}", directory.string(), what),
-               "run `shoal index build` for the dataset first");
+               "Run `shoal index build` for the dataset first.");
 }
 
 Result<Opened> open_index(const std::filesystem::path& directory, const VolumeOptions& options) {
@@ -112,7 +112,7 @@ Result<void> check_options(const VolumeOptions& options, const format::Geometry&
                 fmt::format("give at least {}, or use fewer threads", human_bytes(buffers_min)));
   if (options.requests_in_flight_max == 0)
     return fail(ErrorCode::bad_input, "a volume with 0 requests in flight cannot read anything",
-                "allow at least 1 request in flight");
+                "Allow at least 1 request in flight.");
   return {};
 }
 

@@ -36,7 +36,7 @@ std::string_view last_component(std::string_view path) {
 
 Error missing(std::string_view path) {
   return Error(ErrorCode::not_found, fmt::format("no file or directory \"{}\" in the volume", path),
-               "names are relative to the dataset; `shoal ls` without a path shows the top");
+               "Paths are relative to the prefix of the dataset; `shoal ls` shows what is there.");
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ Result<void> list_directory(const index::Index& index, std::string_view raw_path
   SHOAL_TRY(const DirectoryEntry directory, find_entry(index, path));
   if (!directory.is_directory)
     return fail(ErrorCode::bad_input, fmt::format("\"{}\" is a file, not a directory", path),
-                "read it, or list the directory it is in");
+                "Read it, or list the directory it is in.");
   SHOAL_TRY(const auto cursor, index.walk(path));
   const std::size_t start = path.empty() ? 0 : path.size() + 1;
   index::Entry entry;

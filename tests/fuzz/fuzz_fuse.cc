@@ -9,10 +9,8 @@
 
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/image_tree.h"
+#include "frontend/fuse/protocol.h"
 #include "frontend/fuse/session.h"
-// The two pure files under test, as they are: the fuzz programs link no frontend.
-#include "frontend/fuse/image_tree.cc"  // NOLINT(bugprone-suspicious-include)
-#include "frontend/fuse/protocol.cc"    // NOLINT(bugprone-suspicious-include)
 
 namespace {
 

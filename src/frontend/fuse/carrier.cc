@@ -79,7 +79,7 @@ Result<std::string> mount_erofs(const fs::path& image, const fs::path& mount_poi
                 mounted.error().message();
   }
   return fail(ErrorCode::io, "mount EROFS from " + image.string() + ": " + refusals,
-              "See the kernel log (dmesg) for what EROFS found wrong");
+              "See the kernel log (dmesg) for what EROFS found wrong.");
 }
 
 }  // namespace shoal::fuse

@@ -88,7 +88,7 @@ Error busy_error(const std::filesystem::path& mount_point) {
   if (who.empty()) who = " by a process that is not visible from here";
   return Error(ErrorCode::precondition, "unmount " + mount_point.string() + ": in use" + who,
                "Let these processes finish, or detach the mount with --force: what they have open "
-               "then fails");
+               "then fails.");
 }
 
 }  // namespace shoal::fuse

@@ -29,7 +29,7 @@ Result<void> check_device() {
     case ENXIO:
     case ENODEV:
       return fail(ErrorCode::unsupported, "open /dev/fuse: the kernel has no FUSE here",
-                  "Load it with `modprobe fuse`; in a container pass --device /dev/fuse");
+                  "Load it with `modprobe fuse`; in a container pass --device /dev/fuse.");
     case EACCES:
     case EPERM:
       return fail(ErrorCode::permission, "open /dev/fuse: not allowed", kRootRemedy);
@@ -51,7 +51,7 @@ Result<void> check_erofs() {
       return fail(
           ErrorCode::unsupported, "the kernel has no EROFS",
           "Load it with `modprobe erofs`, or use a kernel built with CONFIG_EROFS_FS (5.4 or "
-          "newer; every current distribution has it)");
+          "newer; every current distribution has it).");
     case EPERM:
       return fail(ErrorCode::permission, "mount EROFS: not allowed", kRootRemedy);
     default:
@@ -88,12 +88,12 @@ Result<void> check_host(const std::filesystem::path& runtime_directory,
   if (::stat(mount_point.c_str(), &status) != 0) {
     if (errno == ENOENT)
       return fail(ErrorCode::not_found, "mount point " + name + ": there is no such directory",
-                  "Create it: mkdir -p " + name);
+                  "Create it with `mkdir -p " + name + "`.");
     return fail(sys::errno_error(errno, "mount point " + name));
   }
   if (!S_ISDIR(status.st_mode))
     return fail(ErrorCode::bad_input, "mount point " + name + ": not a directory",
-                "Name an existing directory");
+                "Name an existing directory.");
   return check_kernel();
 }
 

@@ -39,7 +39,7 @@ Result<Carrier> carrier_named(std::string_view name) {
   for (const auto& [value, text] : kCarriers)
     if (text == name) return value;
   return fail(ErrorCode::bad_input, "carrier \"" + std::string(name) + "\": no such carrier",
-              "Use automatic, file-directio, file-buffered or loop");
+              "Use automatic, file-directio, file-buffered or loop.");
 }
 
 std::string encode_keeper_options(const KeeperOptions& options) {
@@ -61,7 +61,7 @@ Result<KeeperOptions> decode_keeper_options(std::string_view text) {
     return from_json(Json::parse(text));
   } catch (const Json::exception& error) {
     return fail(ErrorCode::bad_input, std::string("decode keeper options: ") + error.what(),
-                "`shoal keeper` is started by `shoal mount`, not by hand");
+                "`shoal keeper` is started by `shoal mount`, not by hand.");
   }
 }
 

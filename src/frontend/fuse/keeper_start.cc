@@ -81,7 +81,7 @@ Result<void> Keeper::prepare_directories() {
   auto lock = sys::LockFile::acquire(paths_.lock);
   if (!lock)
     return fail(std::move(lock).error().with_remedy(
-        "It is being mounted or is mounted already; see `shoal status`"));
+        "It is being mounted or is mounted already; see `shoal status`."));
   lock_.emplace(std::move(*lock));
   SHOAL_CHECK_OK(clear_leftovers());
   directories_made_ = true;

@@ -104,7 +104,7 @@ Result<void> unmount_through_keeper(const fs::path& state_file, const MountState
                   "unmount " + before.mount_point.string() + ": keeper " +
                       std::to_string(before.keeper.pid) + " has not finished within " +
                       std::to_string(bounds::kUnmountWait.count()) + " s",
-                  "See the log " + before.log_file.string() + "; detach the mount with --force");
+                  "See the log " + before.log_file.string() + "; detach the mount with --force.");
     ::poll(nullptr, 0, static_cast<int>(kUnmountPoll.count()));
   }
   return {};
@@ -163,12 +163,10 @@ Result<std::vector<MountState>> list_mounts(const fs::path& runtime_directory) {
 Result<void> unmount(const fs::path& runtime_directory, const fs::path& mount_point, bool force) {
   const MountPaths paths = mount_paths(runtime_directory, mount_point);
   const auto state = load_mount_state(paths.state);
+  if (!state && state.error().code() != ErrorCode::not_found) return fail(state.error());
   if (!state)
-    return fail(
-        state.error().code() == ErrorCode::not_found ? ErrorCode::not_found : state.error().code(),
-        "unmount " + mount_point.string() + ": no mount of shoal is known there (" +
-            paths.state.string() + ")",
-        "See `shoal status`; a mount made by other means is unmounted with umount");
+    return fail(ErrorCode::not_found, "unmount " + mount_point.string() + ": Shoal has no mount there",
+                "See `shoal status`; what other programs mounted, umount(8) unmounts.");
   if (is_alive(state->keeper)) return unmount_through_keeper(paths.state, *state, force);
   return unmount_orphan(runtime_directory, *state, force);
 }

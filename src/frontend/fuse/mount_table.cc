@@ -30,7 +30,7 @@ Result<void> unmount_exactly(std::uint64_t id, const std::filesystem::path& moun
     if (!has_mount(id, mount_point)) return {};
     return fail(ErrorCode::precondition,
                 "unmount " + mount_point.string() + ": " + seen->source + " is mounted over it",
-                "Unmount that first");
+                "Unmount that first.");
   }
   auto unmounted = sys::unmount(mount_point, sys::Unmount::now);
   if (!unmounted && unmounted.error().code() == ErrorCode::precondition)

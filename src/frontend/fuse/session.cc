@@ -30,7 +30,7 @@ Result<Session> negotiate(const InitRequest& offer, bool allow_resend) {
                 "negotiate with the kernel: it speaks FUSE " + std::to_string(offer.major) + "." +
                     std::to_string(offer.minor) + ", needed is 7." +
                     std::to_string(protocol::kMinorMin) + " or newer",
-                "Use Linux 5.4 or newer");
+                "Use Linux 5.13 or newer.");
   Session session;
   session.minor = std::min(offer.minor, protocol::kMinorMax);
   session.flags = offer.flags & kWanted;
@@ -76,7 +76,7 @@ Result<Session> decode_session(std::string_view text) {
       !number("minor", UINT32_MAX, minor) || !number("flags", UINT64_MAX, flags) ||
       !number("max_pages", UINT16_MAX, max_pages) || max_pages == 0)
     return fail(ErrorCode::corrupt, "decode FUSE session: not a session file of this version",
-                "Unmount and mount again");
+                "Unmount and mount again.");
   return Session{.minor = static_cast<std::uint32_t>(minor),
                  .flags = flags,
                  .max_pages = static_cast<std::uint16_t>(max_pages)};

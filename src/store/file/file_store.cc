@@ -172,7 +172,7 @@ class DirectoryStore final : public FileStore {
         return fail(ErrorCode::precondition,
                     tree.what("get", request.key) + ": the file was replaced: it has " +
                         std::to_string(info.size) + " bytes and version " + info.etag,
-                    "The directory has changed since it was listed: run `shoal refresh`.");
+                    "The directory has changed since it was listed: run `shoal index build --rebuild`.");
     }
     reading.piece.resize(std::min(kPieceBytes, request.length - reading.delivered));
     return tree.read(reading.object, request.offset + reading.delivered, reading.piece);

@@ -71,7 +71,7 @@ std::string Client::Exchange::what() const {
 
 Error Client::Exchange::replaced(std::string_view why) const {
   return Error(ErrorCode::precondition, what() + ": the object was replaced: " + std::string(why),
-               "The bucket has changed since it was listed: run `shoal refresh`.");
+               "The bucket has changed since it was listed: run `shoal index build --rebuild`.");
 }
 
 // A good answer to a GET must be exactly the bytes that were asked for.

@@ -38,7 +38,7 @@ constexpr std::string_view kClockRemedy = "Set this machine's clock, e.g. with c
 constexpr std::string_view kArchiveRemedy =
     "The object is archived: restore it with the provider's tools first.";
 constexpr std::string_view kChangedRemedy =
-    "The bucket has changed since it was listed: run `shoal refresh`.";
+    "The bucket has changed since it was listed: run `shoal index build --rebuild`.";
 constexpr std::string_view kVirtualRemedy =
     "This endpoint wants the bucket in the host name: use --addressing virtual.";
 
@@ -99,7 +99,7 @@ constexpr auto kCodes = std::to_array<CodeRow>({
 });
 
 constexpr std::string_view kThrottledRemedy =
-    "The service limits this account; lower --max-requests-per-second or ask for a higher limit.";
+    "The service limits this account; lower --max-qps or ask for a higher limit.";
 
 Meaning meaning_of_status(int status) {
   switch (status) {
@@ -145,11 +145,16 @@ std::string remedy_of(const ServiceRefusal& refusal, const Meaning& meaning) {
   return remedy;
 }
 
+bool is_missing_bucket(const ServiceRefusal& refusal) {
+  if (refusal.is_foreign) return false;
+  return refusal.code == "NoSuchBucket" || (refusal.key.empty() && refusal.status == 404);
+}
+
 std::string reason_of(const ServiceRefusal& refusal) {
   if (refusal.is_foreign)
     return fmt::format("HTTP {} with an answer that no object service gives: {}", refusal.status,
                        refusal.message);
-  if (refusal.code == "NoSuchBucket" || (refusal.key.empty() && refusal.status == 404))
+  if (is_missing_bucket(refusal))
     return fmt::format("bucket {} does not exist at {}", refusal.bucket, refusal.host);
   std::string reason = fmt::format("HTTP {}", refusal.status);
   if (!refusal.code.empty()) reason += " " + refusal.code;
@@ -169,9 +174,11 @@ std::string reason_of(const ServiceRefusal& refusal) {
 
 Error to_error(const ServiceRefusal& refusal) {
   const Meaning meaning = meaning_of(refusal);
-  std::string text = fmt::format("{} {}{}{} at {}: {}", refusal.doing, refusal.bucket,
-                                 refusal.key.empty() ? "" : "/", refusal.key, refusal.host,
-                                 reason_of(refusal));
+  std::string text = reason_of(refusal);
+  // A missing bucket is named with its host already.
+  if (!is_missing_bucket(refusal))
+    text = fmt::format("{} {}{}{} at {}: {}", refusal.doing, refusal.bucket,
+                       refusal.key.empty() ? "" : "/", refusal.key, refusal.host, text);
   if (!refusal.request_id.empty()) text += fmt::format(" [request {}]", refusal.request_id);
   // A web server's 404 says nothing about an object.
   const bool is_elsewhere = refusal.is_foreign && meaning.error == ErrorCode::not_found;

@@ -63,7 +63,7 @@ TEST(Resume, a_failing_request_keeps_what_other_ranges_listed) {
     const auto failed = build_mixed(*index, {.seed = fail_at, .fail_request = fail_at});
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code(), ErrorCode::unavailable);
-    EXPECT_TRUE(failed.error().message().starts_with("list s3://bucket/p/: "))
+    EXPECT_TRUE(failed.error().message().starts_with("index s3://bucket/p/: "))
         << failed.error().message();
     EXPECT_EQ(index->generation().value(), std::nullopt);
     requests += fail_at;
