@@ -34,7 +34,9 @@ std::string check(const AuthorizerOptions& accepted, const std::string& method, 
 }
 
 Headers v1_headers(const std::string& signature) {
-  return {{"Date", std::string(kV1Date)}, {"x-oss-date", std::string(kV1Date)}, {"Authorization", "OSS ak:" + signature}};
+  return {{"Date", std::string(kV1Date)},
+          {"x-oss-date", std::string(kV1Date)},
+          {"Authorization", "OSS ak:" + signature}};
 }
 
 TEST(OssV1Signature, published_header_signatures_are_let_in) {
