@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <future>
+#include <optional>
 
 #include "prefetch/walk_order.h"
 #include "sim/support/faulty_files.h"
@@ -27,7 +28,7 @@ constexpr format::Geometry kGeometry{4096, 4u << 20};
 class Bench {
  public:
   Bench(std::vector<std::uint64_t> sizes, Duration latency, std::uint32_t threads)
-      : dataset_(bucket_, "", kGeometry, sizes), worker_("bench-disk", threads) {
+      : dataset_(bucket_, "", kGeometry, sizes), worker_(std::in_place, "bench-disk", threads) {
     cache_ = std::move(*cache::CacheStore::open({.path = directory_.path() / "data",
                                                  .layout_id = 1,
                                                  .geometry = kGeometry,
@@ -45,7 +46,7 @@ class Bench {
     }
     path_ = std::make_unique<volume::DataPath>(volume::DataPathParts{
         .threads = std::move(parts),
-        .worker = worker_,
+        .worker = *worker_,
         .map = dataset_,
         .cache = cache_.get(),
         .restored = {},
@@ -61,9 +62,18 @@ class Bench {
         .buffer_bytes_max = 256ull << 20});
   }
   ~Bench() {
-    std::promise<void> closed;
-    path_->close(system_clock().now() + 5s, [&] { closed.set_value(); });
-    closed.get_future().wait();
+    std::promise<void> promise;
+    const std::future<void> closed = promise.get_future();
+    path_->close(system_clock().now() + 5s,
+                 [promise = std::move(promise)]() mutable { promise.set_value(); });
+    closed.wait();
+    worker_.reset();
+    for (const auto& loop : loops_) {
+      std::promise<void> turn;
+      const std::future<void> ended = turn.get_future();
+      loop->loop().post([turn = std::move(turn)]() mutable { turn.set_value(); });
+      ended.wait();
+    }
   }
   // Blocks until the read has ended.
   void read(DataAddress address, MutableByteSpan target) {
@@ -86,7 +96,7 @@ class Bench {
   sim::OracleDataset dataset_;
   sim::MemoryRecords records_;
   std::unique_ptr<cache::CacheStore> cache_;
-  sys::WorkerPool worker_;
+  std::optional<sys::WorkerPool> worker_;
   std::vector<std::unique_ptr<cache::LoopFileIo>> files_;
   std::vector<std::unique_ptr<sys::LoopThread>> loops_;
   std::vector<std::unique_ptr<sim::OracleStore>> stores_;

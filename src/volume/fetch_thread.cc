@@ -17,7 +17,8 @@ template <typename Work>
 auto run_on(sys::Loop& loop, Work work) {
   std::packaged_task<decltype(work())()> task(std::move(work));
   auto outcome = task.get_future();
-  loop.post([&task] { task(); });
+  // The task moves to the loop: its last steps may come after this call has returned.
+  loop.post([task = std::move(task)]() mutable { task(); });
   return outcome.get();
 }
 
@@ -45,6 +46,10 @@ Result<void> FetchThread::make(const Options& options) {
                                 .governor = options.governor};
   SHOAL_TRY(store_, store::open_store(options.location, options.store, parts));
   return {};
+}
+
+void FetchThread::finish_turn() {
+  run_on(thread_->loop(), [] { return true; });
 }
 
 FetchThread::~FetchThread() {

@@ -242,10 +242,16 @@ void LocalVolume::connect(const VolumeOptions& options) {
 
 LocalVolume::~LocalVolume() {
   if (path_ == nullptr) return;
-  std::promise<void> closed;
-  path_->close(system_clock().now() + kCloseTimeout, [&closed] { closed.set_value(); });
+  std::promise<void> promise;
+  const std::future<void> closed = promise.get_future();
+  path_->close(system_clock().now() + kCloseTimeout,
+               [promise = std::move(promise)]() mutable { promise.set_value(); });
   // Bounded: past the deadline reads and GETs are given up, what is left are writes to local disk.
-  closed.get_future().wait();
+  closed.wait();
+  // Whoever posts to a loop is done with it before the loop dies: first the workers, then the other
+  // fetch threads.
+  worker_.reset();
+  for (const auto& thread : threads_) thread->finish_turn();
 }
 
 VolumeInfo LocalVolume::info() const {
