@@ -43,8 +43,8 @@ struct Totals {
   std::atomic<std::uint64_t> failed{0};
 };
 
-// A file under a temporary name beside its target, gone unless it was renamed into place. Not synced:
-// a copy is worth no more than its source, which stays.
+// A file under a temporary name beside its target, gone unless it was renamed into place. Not
+// synced: a copy is worth no more than its source, which stays.
 class PartialFile {
  public:
   static Result<PartialFile> create(const std::filesystem::path& target) {
@@ -61,12 +61,11 @@ class PartialFile {
   [[nodiscard]] const sys::File& file() const { return file_; }
   [[nodiscard]] Result<void> commit(std::int64_t mtime) {
     std::error_code status;
-    const auto time = std::chrono::file_clock::from_sys(
-        std::chrono::sys_seconds(std::chrono::seconds(mtime)));
+    const auto time =
+        std::chrono::file_clock::from_sys(std::chrono::sys_seconds(std::chrono::seconds(mtime)));
     std::filesystem::last_write_time(file_.path(), time, status);
     if (!status) std::filesystem::rename(file_.path(), target_, status);
-    if (status)
-      return fail(ErrorCode::io, "finish " + target_.string() + ": " + status.message());
+    if (status) return fail(ErrorCode::io, "finish " + target_.string() + ": " + status.message());
     committed_ = true;
     return {};
   }
@@ -171,8 +170,8 @@ class Copier {
   std::vector<std::jthread> threads_;
 };
 
-// Hands the sources to one copier as long as they are of one volume, as they nearly always are: many
-// small sources are then copied at the same time, too.
+// Hands the sources to one copier as long as they are of one volume, as they nearly always are:
+// many small sources are then copied at the same time, too.
 class Sources {
  public:
   Sources(const CpFlags& flags, const Io& io, Totals& totals)
@@ -223,8 +222,9 @@ int run_cp(const CpFlags& flags, const Io& io) {
   const std::filesystem::path target = flags.targets.back();
   const bool is_directory = std::filesystem::is_directory(target);
   if (flags.targets.size() > 2 && !is_directory) {
-    complain(io, target.string() + ": not a directory, but there are several sources. Create it first, "
-                                  "or copy one source.");
+    complain(io, target.string() +
+                     ": not a directory, but there are several sources. Create it first, "
+                     "or copy one source.");
     return kExitUsage;
   }
   Totals totals;
@@ -248,8 +248,7 @@ int run_cp(const CpFlags& flags, const Io& io) {
 
 void add_cp(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<CpFlags>();
-  CLI::App* command =
-      app.add_subcommand("cp", "Copy files to the local disk, without a mount");
+  CLI::App* command = app.add_subcommand("cp", "Copy files to the local disk, without a mount");
   command->footer(R"(Examples:
   shoal cp s3://market-data/minute-bars/AAPL/2026-01-02.csv .
   shoal cp -r s3://market-data/minute-bars/AAPL ./AAPL

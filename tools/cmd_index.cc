@@ -51,7 +51,8 @@ void print_result(const Io& io, const Target& target, const volume::PrepareResul
                grouped(generation.list_requests), result.listing_seconds,
                human_bytes(result.image.metadata_bytes), result.image_seconds);
   if (generation.special_keys > 0)
-    fmt::print(io.out, "  {} keys needed special treatment; list them with `shoal index report {}`\n",
+    fmt::print(io.out,
+               "  {} keys needed special treatment; list them with `shoal index report {}`\n",
                grouped(generation.special_keys), target.volume.string());
   fmt::print(io.out, "  volume {}\n", target.volume.string());
 }
@@ -139,8 +140,8 @@ shows the progress; elsewhere one JSON line per second goes to standard output.)
   build_command->callback([build, &io, &exit_code] { exit_code = run_build(*build, io); });
 
   auto report = std::make_shared<ReportFlags>();
-  CLI::App* report_command =
-      index->add_subcommand("report", "Show counts, sizes, directories, and keys treated specially");
+  CLI::App* report_command = index->add_subcommand(
+      "report", "Show counts, sizes, directories, and keys treated specially");
   report_command->footer(R"(Examples:
   shoal index report s3://market-data/minute-bars
   shoal index report /var/lib/shoal/volumes/market-data-1a2b3c4d --json)");

@@ -64,12 +64,10 @@ Result<void> list_tree(Volume& volume, const LsFlags& flags, const std::string& 
     pending.pop_back();
     std::vector<std::string> below;
     SHOAL_CHECK_OK(volume.list(directory, [&](const DirectoryEntry& entry) {
-      const std::string path =
-          directory.empty() ? entry.name : directory + "/" + entry.name;
-      const std::string shown =
-          flags.recursive && path.size() > root.size() && !root.empty()
-              ? path.substr(root.size() + 1)
-              : (flags.recursive ? path : entry.name);
+      const std::string path = directory.empty() ? entry.name : directory + "/" + entry.name;
+      const std::string shown = flags.recursive && path.size() > root.size() && !root.empty()
+                                    ? path.substr(root.size() + 1)
+                                    : (flags.recursive ? path : entry.name);
       print_entry(io, flags, shown, entry);
       if (flags.recursive && entry.is_directory) below.push_back(path);
       return true;
@@ -105,9 +103,9 @@ void add_ls(CLI::App& app, const Io& io, int& exit_code) {
   shoal ls --volume /data/bars AAPL
 
 Where no index holds the URL yet, one is built first: name a prefix, not a whole bucket.)");
-  command
-      ->add_option("target", flags->target,
-                   "URL or volume directory; with --volume, a path in that dataset (default: its top)");
+  command->add_option(
+      "target", flags->target,
+      "URL or volume directory; with --volume, a path in that dataset (default: its top)");
   command->add_flag("-l,--long", flags->all_details, "Size and time (local) too");
   command->add_flag("-H,--human", flags->human, "Sizes like 4.0 KiB; implies -l");
   command->add_flag("-R,--recursive", flags->recursive, "Everything below");
@@ -116,8 +114,7 @@ Where no index holds the URL yet, one is built first: name a prefix, not a whole
   command->callback([flags, &io, &exit_code] {
     const auto done = list_target(*flags, io);
     const std::string what = flags->target.empty() ? flags->store.volume.string() : flags->target;
-    if (!done)
-      complain(io, Error(done.error()).with_context(what.empty() ? "ls" : "ls " + what));
+    if (!done) complain(io, Error(done.error()).with_context(what.empty() ? "ls" : "ls " + what));
     exit_code = done ? kExitOk : kExitFailed;
   });
 }

@@ -43,9 +43,14 @@ void append_flag(std::vector<std::string>& command, const char* name, const std:
 // argv of the server. It holds no secret: the server looks the keys up as this process would.
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
                                         const Target& target, const fuse::MountPaths& paths) {
-  std::vector<std::string> command{program, "serve", "--volume", target.volume.string(),
-                                   "--control-socket", paths.control_socket.string(),
-                                   "--io-timeout", std::to_string(flags.read.io_timeout_s)};
+  std::vector<std::string> command{program,
+                                   "serve",
+                                   "--volume",
+                                   target.volume.string(),
+                                   "--control-socket",
+                                   paths.control_socket.string(),
+                                   "--io-timeout",
+                                   std::to_string(flags.read.io_timeout_s)};
   append_flag(command, "--profile", flags.store.profile);
   append_flag(command, "--credentials-file", flags.store.credentials_file.string());
   append_flag(command, "--cache-size", flags.read.cache_size);
@@ -83,22 +88,24 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
                                       const image::WriteOptions& owner, const Io& io) {
   const auto mount_point = mount_point_of(flags.mount_point);
   SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
+  SHOAL_CHECK_OK(fuse::check_not_covered(target.volume, "volume", mount_point));
   SHOAL_CHECK_OK(refuse_second_mount(target));
   warn_when_not_empty(mount_point, io);
   catch_signals();
-  SHOAL_TRY(const auto prepared,
-            prepare_with_progress(target, owner, /*rebuild=*/false, io));
+  SHOAL_TRY(const auto prepared, prepare_with_progress(target, owner, /*rebuild=*/false, io));
   if (prepared.generation.special_keys > 0)
-    complain(io, fmt::format("note: {} keys needed special treatment; list them with `shoal index report {}`",
-                             grouped(prepared.generation.special_keys), target.volume.string()));
+    complain(io,
+             fmt::format(
+                 "note: {} keys needed special treatment; list them with `shoal index report {}`",
+                 grouped(prepared.generation.special_keys), target.volume.string()));
   SHOAL_TRY(const auto program, sys::self_executable());
   fuse::KeeperOptions options;
   options.mount_point = mount_point;
   options.runtime_directory = runtime_directory();
   options.volume = target.volume;
   options.source = target.location.to_url();
-  options.server_command = server_command(program.string(), flags, target,
-                                          fuse::mount_paths(options.runtime_directory, mount_point));
+  options.server_command = server_command(
+      program.string(), flags, target, fuse::mount_paths(options.runtime_directory, mount_point));
   options.log_file = target.volume / "log" / "server.log";
   SHOAL_CHECK_OK(sys::make_directories(options.log_file.parent_path()));
   SHOAL_TRY(options.carrier, fuse::carrier_named(flags.carrier));
@@ -111,8 +118,8 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   return mounted;
 }
 
-// Until Ctrl-C, SIGTERM, or the end of the mount. A busy mount is tried again; Ctrl-C twice ends the
-// process, and the mount stays.
+// Until Ctrl-C, SIGTERM, or the end of the mount. A busy mount is tried again; Ctrl-C twice ends
+// the process, and the mount stays.
 int stay_attached(const fuse::MountState& mount, const Io& io) {
   std::mutex mutex;
   std::condition_variable tick;
@@ -152,8 +159,7 @@ int run_mount(const MountFlags& flags, const Io& io) {
       complain(io, "nothing is mounted; what was listed so far is kept for the next try");
     return kExitFailed;
   }
-  fmt::print(io.out, "{} on {} ({})\n", mount->source, mount->mount_point.string(),
-             mount->carrier);
+  fmt::print(io.out, "{} on {} ({})\n", mount->source, mount->mount_point.string(), mount->carrier);
   std::fflush(io.out);
   return flags.foreground ? stay_attached(*mount, io) : kExitOk;
 }
@@ -162,8 +168,7 @@ int run_mount(const MountFlags& flags, const Io& io) {
 
 void add_mount(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<MountFlags>();
-  CLI::App* command =
-      app.add_subcommand("mount", "Mount a dataset (indexes it first if needed)");
+  CLI::App* command = app.add_subcommand("mount", "Mount a dataset (indexes it first if needed)");
   command->footer(R"(Examples:
   shoal mount s3://market-data/minute-bars /mnt/bars
   shoal mount oss://logs/2026 /mnt/logs --region cn-hangzhou --cache-size 100G
@@ -180,8 +185,9 @@ the mount began with: temporary keys must be valid for as long as it is read.)")
   command->add_flag("-f,--foreground", flags->foreground,
                     "Stay attached; Ctrl-C or SIGTERM unmounts");
   command
-      ->add_option("--carrier", flags->carrier,
-                   "How the kernel reads the image: automatic, file-directio, file-buffered or loop")
+      ->add_option(
+          "--carrier", flags->carrier,
+          "How the kernel reads the image: automatic, file-directio, file-buffered or loop")
       ->type_name("HOW")
       ->capture_default_str();
   add_store_flags(*command, flags->store);

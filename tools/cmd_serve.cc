@@ -41,8 +41,8 @@ Result<int> run_serve(ServeFlags& flags) {
   flags.server.io_timeout = flags.read.io_timeout();
   SHOAL_TRY(const auto server, fuse::Server::create(*volume, flags.server));
   // A mount without its status is better than no mount.
-  auto control = control::Server::start(
-      flags.control_socket, [&volume, &server] { return status_of(*volume, *server); });
+  auto control = control::Server::start(flags.control_socket,
+                                        [&volume, &server] { return status_of(*volume, *server); });
   if (!control)
     log_event(LogLevel::warning, "control.unavailable", {{"error", control.error().to_string()}});
   return fuse::serve(*server);

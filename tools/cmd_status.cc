@@ -39,7 +39,8 @@ std::string if_any(std::uint64_t count, const char* what) {
 }
 
 void print_reads(const Io& io, const VolumeStats& stats) {
-  fmt::print(io.out, "  reads     {} of file data{}, {} with metadata{}\n", grouped(stats.data_reads),
+  fmt::print(io.out, "  reads     {} of file data{}, {} with metadata{}\n",
+             grouped(stats.data_reads),
              stats.data_reads == 0
                  ? ""
                  : ", " + part_of(stats.data_read_hits, stats.data_reads) + " without waiting",
@@ -73,11 +74,12 @@ void print_server(const Io& io, const control::Status& status) {
                grouped(volume.special_keys), volume.directory.string());
   print_reads(io, stats);
   if (stats.changed_objects > 0)
-    fmt::print(io.out,
-               "  CHANGED   {} objects were replaced or deleted since the dataset was listed: their\n"
-               "            files cannot be read. Run `shoal umount`, `shoal index build --rebuild\n"
-               "            {}` and mount again.\n",
-               grouped(stats.changed_objects), volume.directory.string());
+    fmt::print(
+        io.out,
+        "  CHANGED   {} objects were replaced or deleted since the dataset was listed: their\n"
+        "            files cannot be read. Run `shoal umount`, `shoal index build --rebuild\n"
+        "            {}` and mount again.\n",
+        grouped(stats.changed_objects), volume.directory.string());
   if (!status.recent_errors.empty()) fmt::print(io.out, "  last errors, newest first\n");
   for (const std::string& line : status.recent_errors)
     fmt::print(io.out, "    {}\n", printable(line));
@@ -87,15 +89,14 @@ void print_mount(const Io& io, const MountReport& report) {
   const fuse::MountState& mount = report.mount;
   fmt::print(io.out, "{} on {}\n", mount.source, mount.mount_point.string());
   fmt::print(io.out, "  volume    {}\n", mount.volume.string());
-  fmt::print(io.out, "  kernel    {} over {}; {}\n", mount.carrier, mount.frontend,
-             mount.resend ? "a killed server costs readers a pause"
-                          : "a killed server costs reads under way an error (Linux before 6.9)");
-  fmt::print(io.out, "  server    pid {}{}, {} restarts; keeper pid {}{}\n", mount.server.pid,
-             report.status ? ", up " + duration_text(static_cast<std::uint64_t>(
-                                           report.status->uptime_seconds))
-                           : "",
-             mount.server_restarts, mount.keeper.pid,
-             fuse::is_alive(mount.keeper) ? "" : " (DEAD: nobody restarts the server)");
+  fmt::print(io.out, "  kernel    {} over {}\n", mount.carrier, mount.frontend);
+  fmt::print(
+      io.out, "  server    pid {}{}, {} restarts; keeper pid {}{}\n", mount.server.pid,
+      report.status
+          ? ", up " + duration_text(static_cast<std::uint64_t>(report.status->uptime_seconds))
+          : "",
+      mount.server_restarts, mount.keeper.pid,
+      fuse::is_alive(mount.keeper) ? "" : " (DEAD: nobody restarts the server)");
   fmt::print(io.out, "  log       {}\n", mount.log_file.string());
   if (report.status)
     print_server(io, *report.status);

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -22,16 +23,16 @@ Result<void> apply_resource_limit(std::string_view text, VolumeOptions& options)
                 "Give processors and memory, for example 2c4g or 1c512m.");
   };
   std::uint32_t processors = 0;
-  const auto [rest, status] =
-      std::from_chars(text.data(), text.data() + text.size(), processors);
+  const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), processors);
   if (status != std::errc{} || processors == 0 || rest == text.data() + text.size() || *rest != 'c')
     return refuse();
-  const std::string_view memory_text(rest + 1,
-                                     static_cast<std::size_t>(text.data() + text.size() - rest - 1));
+  const std::string_view memory_text(
+      rest + 1, static_cast<std::size_t>(text.data() + text.size() - rest - 1));
   std::uint64_t memory = 0;
   if (memory_text.empty() || !parse_bytes(memory_text, memory)) return refuse();
   if (memory < (256ull << 20))
-    return fail(ErrorCode::bad_input, "--resource-limit " + std::string(text) + ": too little memory",
+    return fail(ErrorCode::bad_input,
+                "--resource-limit " + std::string(text) + ": too little memory",
                 "Give at least 256m.");
   options.fetch_threads = std::clamp(processors / 2, 1u, 8u);
   // A quarter for chunk buffers; the rest is for RocksDB, sockets and the kernel's page cache.
@@ -87,7 +88,8 @@ void add_store_flags(CLI::App& app, StoreFlags& flags) {
       ->type_name("HOW")
       ->capture_default_str()
       ->group(group);
-  app.add_option("--signature", flags.signature, "Signature version: v4, or v1 for old OSS services")
+  app.add_option("--signature", flags.signature,
+                 "Signature version: v4, or v1 for old OSS services")
       ->check(CLI::IsMember({"v4", "v1"}))
       ->type_name("VERSION")
       ->capture_default_str()
@@ -117,6 +119,8 @@ Result<VolumeOptions> ReadFlags::to_options() const {
     options.bytes_per_second_max = static_cast<double>(rate);
   }
   if (requests_in_flight > 0) options.requests_in_flight_max = requests_in_flight;
+  if (!std::isfinite(requests_per_second))
+    return fail(ErrorCode::bad_input, "--max-qps: not a number", "Write it like 500.");
   options.requests_per_second_max = requests_per_second;
   options.prefetch = !no_prefetch;
   return options;
@@ -137,9 +141,10 @@ void add_read_flags(CLI::App& app, ReadFlags& flags) {
                  "Most memory for data being fetched, e.g. 512M (default 256M)")
       ->type_name("SIZE")
       ->group(group);
-  app.add_option("--resource-limit", flags.resource_limit,
-                 "Processors and memory to fit into, e.g. 2c4g: sets the number of fetch threads and "
-                 "--buffer-size")
+  app.add_option(
+         "--resource-limit", flags.resource_limit,
+         "Processors and memory to fit into, e.g. 2c4g: sets the number of fetch threads and "
+         "--buffer-size")
       ->type_name("LIMIT")
       ->group(group);
   app.add_option("--max-requests", flags.requests_in_flight,

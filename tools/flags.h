@@ -18,8 +18,8 @@ class App;
 
 namespace shoal::tools {
 
-// Flags shared by every command that talks to a bucket. No flag takes a secret: what is on a command
-// line can be read by everybody on the machine.
+// Flags shared by every command that talks to a bucket. No flag takes a secret: what is on a
+// command line can be read by everybody on the machine.
 struct StoreFlags {
   std::string endpoint;
   std::string region;

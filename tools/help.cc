@@ -46,16 +46,12 @@ class HelpFormatter : public CLI::Formatter {
     return wrapped(text, kColumns - kNameColumns);
   }
 
-  // As the library's, with one blank line between groups instead of two.
-  std::string make_groups(const CLI::App* app, CLI::AppFormatMode) const override {
-    std::string text;
-    for (const std::string& group : app->get_groups()) {
-      const auto options = app->get_options([&group](const CLI::Option* option) {
-        return option->get_group() == group && option->nonpositional();
-      });
-      if (!group.empty() && !options.empty()) text += make_group(group, false, options);
-    }
-    return text;
+  // The library puts two blank lines between groups.
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    const bool is_first = is_positional || group == "Options";
+    const std::string text = CLI::Formatter::make_group(group, is_positional, std::move(options));
+    return is_first ? text : text.substr(1);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -52,8 +53,9 @@ class TopLevel {
   void finish() {
     if (current_.files == 0) return;
     ++directories_;
-    biggest_.push_back(std::move(current_));
-    std::ranges::stable_sort(biggest_, std::greater<>{}, &TopDirectory::files);
+    const auto place =
+        std::ranges::upper_bound(biggest_, current_.files, std::greater<>{}, &TopDirectory::files);
+    biggest_.insert(place, std::move(current_));
     if (biggest_.size() > kShownMax) biggest_.pop_back();
     current_ = {};
   }
@@ -158,7 +160,7 @@ void print_tables(const Io& io, const Report& report) {
   const TopLevel& top = report.top_level;
   if (top.directories() == 0) return;
   fmt::print(io.out, "\n");
-  fmt::print(io.out, kRow, "biggest at the top", "files", "bytes");
+  fmt::print(io.out, kRow, "biggest directories", "files", "bytes");
   for (const TopDirectory& directory : top.biggest())
     fmt::print(io.out, kRow, printable(directory.name) + "/", grouped(directory.files),
                human_bytes(directory.bytes));
@@ -235,8 +237,7 @@ Result<void> print_json(const Io& io, const index::Index& index, const Report& r
 
 Result<void> print_index_report(const std::filesystem::path& volume, const ReportOptions& options,
                                 const Io& io) {
-  SHOAL_TRY(const auto index,
-            index::Index::open(volume / "index", index::Index::Mode::read_only));
+  SHOAL_TRY(const auto index, index::Index::open(volume / "index", index::Index::Mode::read_only));
   SHOAL_TRY(const Report report, make_report(*index, volume));
   if (options.json) return print_json(io, *index, report);
   print_dataset(io, report);

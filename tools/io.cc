@@ -29,6 +29,8 @@ Io Io::of_process() {
 void catch_signals() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  // A closed terminal ends what was started in it, except under nohup.
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 void complain(const Io& io, std::string_view text) {
@@ -36,6 +38,8 @@ void complain(const Io& io, std::string_view text) {
   std::fwrite(line.data(), 1, line.size(), io.err);
 }
 
-void complain(const Io& io, const Error& error) { complain(io, error.to_string()); }
+void complain(const Io& io, const Error& error) {
+  complain(io, error.to_string());
+}
 
 }  // namespace shoal::tools

@@ -12,7 +12,7 @@
 
 lab_begin() {
   bin=$1
-  lab=$(mktemp -d "${TMPDIR:-/tmp}/shoal-lab.XXXXXX")
+  lab=$(mktemp -d "${TMPDIR:-/tmp}/shoal-lab.XXXXXX") || die "no directory for temporary files"
   lab_mounts=(); lab_pids=()
   trap lab_end EXIT
   trap 'exit 130' INT

@@ -18,9 +18,12 @@ namespace {
 
 const char* name_of(index::BuildProgress::Phase phase) {
   switch (phase) {
-    case index::BuildProgress::Phase::listing: return "listing";
-    case index::BuildProgress::Phase::layout: return "layout";
-    case index::BuildProgress::Phase::done: return "done";
+    case index::BuildProgress::Phase::listing:
+      return "listing";
+    case index::BuildProgress::Phase::layout:
+      return "layout";
+    case index::BuildProgress::Phase::done:
+      return "done";
   }
   return "?";
 }

@@ -22,12 +22,12 @@ need_packages() {
     die "This needs Debian 12's packages, and there is no apt-get here. Missing: ${missing[*]}"
   [ "$(id -u)" = 0 ] ||
     die "Missing packages: ${missing[*]}. Install them as root: apt-get install ${missing[*]}"
-  say "installing ${#missing[@]} packages: ${missing[*]}"
+  say "installing from Debian: ${missing[*]}"
   local log; log=$(mktemp)
   if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
          "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    die "apt-get could not install: ${missing[*]} (whole log: $log)"
+    die "apt-get could not install: ${missing[*]}. Check the network and /etc/apt/sources.list. Log: $log"
   fi
   rm -f "$log"
 }
@@ -49,9 +49,9 @@ build_shoal() {
 why_no_mount() {
   [ "$(id -u)" = 0 ] || { echo "not root: mounting EROFS needs it"; return; }
   [ -c /dev/fuse ] || modprobe fuse 2>/dev/null || true
-  [ -c /dev/fuse ] || { echo "no /dev/fuse: load the fuse module, or run the container with --device /dev/fuse"; return; }
+  [ -c /dev/fuse ] || { echo "no /dev/fuse: load the fuse module, or start the container with --device /dev/fuse"; return; }
   grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null || true
-  grep -qw erofs /proc/filesystems || { echo "the kernel has no EROFS (CONFIG_EROFS_FS)"; return; }
+  grep -qw erofs /proc/filesystems || { echo "the kernel has no EROFS: load the erofs module, or use a kernel with CONFIG_EROFS_FS"; return; }
 }
 
 # free_port: a TCP port of 127.0.0.1 nobody listens on, outside the usual ephemeral range.

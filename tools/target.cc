@@ -9,11 +9,12 @@
 namespace shoal::tools {
 namespace {
 
-bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
+bool is_url(const std::string& text) {
+  return text.find("://") != std::string::npos;
+}
 
 Result<format::DatasetRecord> dataset_of(const std::filesystem::path& volume) {
-  SHOAL_TRY(const auto index,
-            index::Index::open(volume / "index", index::Index::Mode::read_only));
+  SHOAL_TRY(const auto index, index::Index::open(volume / "index", index::Index::Mode::read_only));
   SHOAL_TRY(auto dataset, index->dataset());
   if (!dataset)
     return fail(ErrorCode::not_found, volume.string() + ": the volume names no dataset yet",
@@ -61,8 +62,7 @@ bool place_inside(const store::Location& inner, Target& target) {
 
 // The location's directory, its parent's, and so on up to the bucket.
 bool to_parent(store::Location& location) {
-  std::string& name =
-      location.scheme == store::Scheme::file ? location.bucket : location.prefix;
+  std::string& name = location.scheme == store::Scheme::file ? location.bucket : location.prefix;
   while (name.ends_with('/')) name.pop_back();
   if (name.empty()) return false;
   const auto slash = name.rfind('/');
@@ -103,7 +103,9 @@ Result<Target> inner_target(const std::string& text, const StoreFlags& flags, bo
     }
     return target_of_volume(text, flags);
   }
-  SHOAL_TRY(const auto inner, store::parse_location(text, /*key_expected=*/true));
+  // Read as a directory even when it names an object (a whole bucket has no key, file:// would
+  // split off the last name): place_inside() drops the '/' at its end.
+  SHOAL_TRY(const auto inner, store::parse_location(text));
   if (!flags.volume.empty() && volume::is_volume(flags.volume)) {
     SHOAL_TRY(auto target, target_of_volume(flags.volume, flags));
     if (!place_inside(inner, target))
@@ -114,8 +116,8 @@ Result<Target> inner_target(const std::string& text, const StoreFlags& flags, bo
     return target;
   }
   SHOAL_TRY(const auto config, flags.to_config());
-  SHOAL_TRY(auto candidate, store::parse_location(text));
   if (flags.volume.empty()) {
+    auto candidate = inner;
     do {
       const auto directory = volume::default_directory(candidate, config);
       if (!volume::is_volume(directory)) continue;
@@ -123,7 +125,7 @@ Result<Target> inner_target(const std::string& text, const StoreFlags& flags, bo
       if (place_inside(inner, target)) return target;
     } while (to_parent(candidate));
   }
-  SHOAL_TRY(auto location, store::parse_location(text));
+  auto location = inner;
   if (!is_directory) to_parent(location);
   SHOAL_TRY(auto target, dataset_target(location.to_url(), flags));
   place_inside(inner, target);

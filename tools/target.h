@@ -18,14 +18,14 @@ struct Target {
   std::filesystem::path volume;  // directory, absolute; may not exist yet when there is a URL
   store::Location location;      // of the volume's dataset
   store::StoreConfig config;
-  std::string path;              // below the dataset's prefix; "" is its root
+  std::string path;  // below the dataset's prefix; "" is its root
 };
 
 // The dataset is exactly what `text` names (mount, index).
 [[nodiscard]] Result<Target> dataset_target(const std::string& text, const StoreFlags& flags);
 
-// `text` names something inside a dataset (ls, cat, cp): a URL below the dataset of --volume or of a
-// volume that exists already (the longest prefix wins), or a path below the dataset of --volume.
+// `text` names something inside a dataset (ls, cat, cp): a URL below the dataset of --volume or of
+// a volume that exists already (the longest prefix wins), or a path below the dataset of --volume.
 // When no volume holds the URL, the dataset is the URL itself (`is_directory`) or its directory.
 [[nodiscard]] Result<Target> inner_target(const std::string& text, const StoreFlags& flags,
                                           bool is_directory);

@@ -32,6 +32,7 @@ struct VolumeStats {
   std::uint64_t get_bytes = 0;
   std::uint64_t get_errors = 0;       // after all retries
   std::uint64_t changed_objects = 0;  // If-Match failed: replaced since the index was built
+  std::uint64_t misfit_bodies = 0;    // MD5 not that of the ETag: fetched again
   std::uint64_t throttled = 0;
   std::uint64_t requests_in_flight = 0;
   // Prefetch.

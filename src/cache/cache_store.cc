@@ -12,6 +12,10 @@ namespace shoal::cache {
 namespace {
 
 constexpr std::uint64_t kReadStepBytes = 1u << 20;  // bounds a worker's scratch memory
+// The index, the log and everybody else on this disk need room more than the cache does.
+constexpr std::uint64_t kHeadroomDivisor = 16;
+constexpr std::uint64_t kHeadroomBytesMin = 4u << 20;
+constexpr std::uint64_t kHeadroomBytesMax = 64u << 20;
 
 // Feeds the file's bytes of one run of blocks to `take`.
 template <typename Take>
@@ -60,8 +64,10 @@ Result<void> CacheStore::load(const Visit& visit) {
     foreign = foreign || !is_ours(chunk, record);
     return !foreign;
   }));
-  // Another layout gives other meaning to the same addresses: nothing of the old file can stay.
-  if (foreign) SHOAL_CHECK_OK(start_empty());
+  SHOAL_TRY(const std::uint64_t found_bytes, file_.size());
+  // Another layout gives other meaning to the same addresses: nothing of the old file can stay. A
+  // new file, somebody having deleted the old one, has nothing of what is recorded.
+  if (foreign || found_bytes == 0) SHOAL_CHECK_OK(start_empty());
 
   const std::uint64_t file_bytes = format::kDataRegionStart +
       round_up(options_.data_end.value, options_.geometry.chunk_bytes);
@@ -120,8 +126,18 @@ Result<void> CacheStore::give_back_unrecorded(std::uint64_t recorded_bytes) cons
   return result;
 }
 
+bool CacheStore::is_disk_low(std::uint64_t bytes) const {
+  std::error_code unknown;
+  const auto space = std::filesystem::space(options_.path.parent_path(), unknown);
+  if (unknown) return false;
+  const std::uint64_t headroom = std::clamp<std::uint64_t>(
+      space.capacity / kHeadroomDivisor, kHeadroomBytesMin, kHeadroomBytesMax);
+  return space.available < headroom + bytes;
+}
+
 bool CacheStore::reserve(std::uint32_t blocks) {
   const std::uint64_t bytes = std::uint64_t{blocks} * options_.geometry.block_bytes;
+  if (is_disk_low(bytes)) return false;
   std::uint64_t used = used_.load(std::memory_order_relaxed);
   // Relaxed: the number alone is shared, no data is published through it.
   do {

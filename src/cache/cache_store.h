@@ -60,7 +60,10 @@ class CacheStore {
     return used_.load(std::memory_order_relaxed);  // a gauge
   }
 
-  // Counts `blocks` blocks before they are written; false when they would exceed the bound.
+  // Whether `bytes` more would leave the disk with less than others on it need.
+  [[nodiscard]] bool is_disk_low(std::uint64_t bytes) const;
+  // Counts `blocks` blocks before they are written; false when they would exceed the bound, or the
+  // disk is low.
   [[nodiscard]] bool reserve(std::uint32_t blocks);
   void release(std::uint32_t blocks);
 

@@ -36,6 +36,8 @@ inline constexpr std::array kStatsFields{
                "Fetches that failed after all retries"},
     StatsField{"changed_objects", &VolumeStats::changed_objects, SampleKind::counter,
                "Objects found replaced or deleted since the index was built"},
+    StatsField{"misfit_bodies", &VolumeStats::misfit_bodies, SampleKind::counter,
+               "Bodies whose MD5 was not that of their ETag; fetched again"},
     StatsField{"throttled", &VolumeStats::throttled, SampleKind::counter,
                "Answers of the service that asked for fewer requests"},
     StatsField{"requests_in_flight", &VolumeStats::requests_in_flight, SampleKind::gauge,

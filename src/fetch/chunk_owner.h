@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fetch/body_check.h"
 #include "fetch/chunk_keeper.h"
 #include "fetch/chunk_table.h"
 #include "fetch/counters.h"
@@ -109,6 +110,8 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   void on_finished(FetchOp& op, Result<void> result) override;
   void answer_arrived(FetchOp& op);
   void on_fetched(FetchOp& op);
+  void fetch_again(FetchOp& op);
+  void waste_unread(FetchOp& op);
   void on_fetch_failed(FetchOp& op, Error error);
   void plan_prefetches();
   void plan_prefetch(Chunk& chunk, ByteRange range, const format::ChunkRecord& map);
@@ -135,6 +138,7 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   ChunkKeeper keeper_;
   MapLoader maps_;
   FetchQueue queue_;
+  BodyCheck body_check_;
   Deadlines deadlines_;
   std::uint64_t file_reads_ = 0;
 

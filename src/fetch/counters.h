@@ -30,6 +30,7 @@ struct Counters {
   Counter get_bytes;
   Counter get_errors;
   Counter changed_objects;
+  Counter misfit_bodies;
   Counter prefetched_bytes;
   Counter used_bytes;
   Counter wasted_bytes;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fetch/read_part.h"
+#include "store/encoding.h"
 #include "store/object_store.h"
 
 namespace shoal::fetch {
@@ -50,6 +52,9 @@ struct FetchOp final : store::BodySink {
   State state = State::queued_prefetch;
   bool is_queued = false;    // has been handed to the queue
   bool speculative = false;  // started before anybody had asked
+  // Under check (BodyCheck): no byte is handed out before the last one has come.
+  std::optional<store::Md5> digest;
+  std::string misfit;  // digest of a body that did not fit the ETag
   std::vector<Waiter> waiters;
   std::list<FetchOp*>::iterator queued_at;
 

@@ -28,12 +28,10 @@ class FetchQueue {
   void pump();
 
   [[nodiscard]] std::size_t queued_prefetches() const { return prefetch_.size(); }
-  [[nodiscard]] std::size_t queued_demands() const { return demand_.size(); }
   [[nodiscard]] std::uint64_t in_flight() const { return share_.used(); }
   [[nodiscard]] FetchOp* first_prefetch() {
     return prefetch_.empty() ? nullptr : prefetch_.front();
   }
-  [[nodiscard]] FetchOp* first_demand() { return demand_.empty() ? nullptr : demand_.front(); }
 
  private:
   [[nodiscard]] bool start(FetchOp& op, std::list<FetchOp*>& from, std::uint32_t percent);

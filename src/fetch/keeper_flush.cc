@@ -59,7 +59,14 @@ bool ChunkKeeper::flush(Chunk& chunk) {
   const std::uint64_t bytes = std::uint64_t{count} * parts_.geometry.block_bytes;
   if (bytes > parts_.cache->bytes_max()) return false;
   if (!parts_.cache->reserve(count)) {
-    if (!make_room(bytes)) return false;
+    if (!make_room(bytes)) {
+      // Full by its own bound the cache finds room sooner or later; on a full disk it does not.
+      if (parts_.cache->is_disk_low(bytes)) {
+        counters_.cache_write_errors.add(1);
+        chunk.flush_not_before = parts_.executor.clock().now() + kFlushRetryDelay;
+      }
+      return false;
+    }
     chunk.room_wanted = true;
     room_wanted_.push_back(chunk.id);
     return false;

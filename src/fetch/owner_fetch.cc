@@ -53,12 +53,14 @@ FetchOp& ChunkOwner::make_op(Chunk& chunk, const format::Extent& extent) {
   op->object_offset = extent.object_offset;
   op->chunk_offset = extent.chunk_offset;
   op->length = extent.length;
+  if (body_check_.covers(extent)) op->digest.emplace();
   return *(chunk.ops[extent.chunk_offset] = std::move(op));
 }
 
 // `want` lies inside the op's bytes.
 void ChunkOwner::wait_for(FetchOp& op, ReadPart& part, const Want& want) {
-  if (op.state == FetchOp::State::in_flight && want.end <= op.chunk_offset + op.received) {
+  if (op.state == FetchOp::State::in_flight && !op.digest &&
+      want.end <= op.chunk_offset + op.received) {
     std::memcpy(want.target, op.chunk.buffer.data() + want.begin, want.end - want.begin);
     return;
   }
@@ -95,7 +97,10 @@ Result<void> ChunkOwner::on_bytes(FetchOp& op, ByteSpan bytes) {
   std::memcpy(op.chunk.buffer.data() + op.chunk_offset + op.received, bytes.data(), bytes.size());
   op.received += static_cast<std::uint32_t>(bytes.size());
   counters_.get_bytes.add(bytes.size());
-  answer_arrived(op);
+  if (op.digest)
+    op.digest->add(bytes);
+  else
+    answer_arrived(op);
   return {};
 }
 
@@ -122,6 +127,24 @@ void ChunkOwner::on_finished(FetchOp& op, Result<void> result) {
                   fmt::format("GET {}/{}: {} bytes came instead of {}", parts_.store.name(), op.key,
                               op.received, op.length),
                   "A proxy or the service cut the answer short; try again.");
+  if (result && op.digest) {
+    const auto verdict = body_check_.judge(op);
+    if (verdict != BodyCheck::Verdict::good) counters_.misfit_bodies.add(1);
+    if (verdict == BodyCheck::Verdict::fetch_again && closing_ == Closing::no) {
+      fetch_again(op);
+      report();
+      pump();
+      return;
+    }
+    if (verdict == BodyCheck::Verdict::good)
+      answer_arrived(op);
+    else
+      result = fail(ErrorCode::corrupt,
+                    fmt::format("GET {}/{}: the bytes do not have the MD5 of their ETag {}",
+                                parts_.store.name(), op.key, op.etag),
+                    "Something between the service and here changes bytes: use https, look at "
+                    "proxies and memory.");
+  }
   if (result)
     on_fetched(op);
   else
@@ -143,11 +166,20 @@ void ChunkOwner::on_fetched(FetchOp& op) {
   if (present.count() == chunk.object_blocks) keeper_.flush(chunk);
 }
 
-void ChunkOwner::on_fetch_failed(FetchOp& op, Error error) {
+// The same op once more, for the same waiters: behind what is queued already.
+void ChunkOwner::fetch_again(FetchOp& op) {
+  waste_unread(op);
+  op.received = 0;
+  op.digest.emplace();
+  if (op.waiters.empty())
+    queue_.push_prefetch(op);
+  else
+    queue_.push_demand(op);
+}
+
+// Its blocks were counted as prefetched when the GET began.
+void ChunkOwner::waste_unread(FetchOp& op) {
   Chunk& chunk = op.chunk;
-  if (error.code() != ErrorCode::canceled) counters_.get_errors.add(1);
-  if (error.code() == ErrorCode::precondition || error.code() == ErrorCode::not_found)
-    counters_.changed_objects.add(1);
   const std::uint32_t begin = first_block(op.chunk_offset);
   const std::uint32_t end = end_block(op.end());
   for (std::uint32_t at = chunk.unread.next_in(begin); at < end;) {
@@ -156,6 +188,14 @@ void ChunkOwner::on_fetch_failed(FetchOp& op, Error error) {
     at = chunk.unread.next_in(stop);
   }
   chunk.unread.remove(begin, end);
+}
+
+void ChunkOwner::on_fetch_failed(FetchOp& op, Error error) {
+  Chunk& chunk = op.chunk;
+  if (error.code() != ErrorCode::canceled) counters_.get_errors.add(1);
+  if (error.code() == ErrorCode::precondition || error.code() == ErrorCode::not_found)
+    counters_.changed_objects.add(1);
+  waste_unread(op);
   // Guesses leave it alone for a moment; a reader tries again at once.
   if (prefetch_failures_.size() >= kPrefetchFailuresMax) prefetch_failures_.clear();
   prefetch_failures_[failure_key(chunk, op.chunk_offset)] =

@@ -18,6 +18,7 @@ constexpr std::size_t kBlockCacheBytes = 32u << 20;   // index blocks of 10 M ob
 constexpr std::size_t kMemtableBytes = 4u << 20;      // of one family; only cache states use it much
 constexpr std::size_t kMemtableBytesAll = 16u << 20;  // all families
 constexpr std::uint64_t kWalBytesMax = 32u << 20;     // replayed by every read-only open
+constexpr std::uint64_t kFreeBytesMin = 2u << 20;     // manifest, options and the first log
 constexpr int kOpenFilesMax = 256;                    // a machine may allow 1024 to a process
 constexpr int kReadOnlyAttempts = 5;                  // the writer may delete files while we open
 // Sorted runs pile up in staging on purpose: merging them once, while laying out, beats compacting
@@ -46,6 +47,18 @@ rocksdb::DBOptions database_options() {
 bool has_database(const std::filesystem::path& directory) {
   std::error_code ignored;
   return std::filesystem::exists(directory / "CURRENT", ignored);
+}
+
+// RocksDB's first writes must find room: where its library has assertions, as Debian's has, one that
+// does not ends the process.
+Result<void> check_space(const std::filesystem::path& directory) {
+  std::error_code unknown;
+  const auto space = std::filesystem::space(directory, unknown);
+  if (unknown || space.available >= kFreeBytesMin) return {};
+  return fail(ErrorCode::no_space,
+              "open index " + directory.string() + ": " + std::to_string(space.available) +
+                  " bytes are free on its disk, " + std::to_string(kFreeBytesMin) + " are needed",
+              "Free space on the volume's disk, or move the volume.");
 }
 
 bool is_lock_failure(const rocksdb::Status& status) {
@@ -133,6 +146,7 @@ Result<void> Database::open_writable(bool create) {
   if (failed)
     return fail(ErrorCode::io, "create index " + directory_.string() + ": " + failed.message(),
                 "Check the rights on the directory above, or choose another.");
+  SHOAL_CHECK_OK(check_space(directory_));
   rocksdb::DBOptions options = database_options();
   options.create_if_missing = create;
   options.create_missing_column_families = true;

@@ -146,6 +146,33 @@ std::string md5(std::string_view data) {
   return digest(algorithm, data);
 }
 
+struct Md5::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Md5::Md5() : state_(std::make_unique<State>()) {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
+  SHOAL_ASSERT(EVP_DigestInit_ex2(state_->context, algorithm, nullptr) == 1);
+}
+Md5::Md5(Md5&& other) noexcept = default;
+Md5& Md5::operator=(Md5&& other) noexcept = default;
+Md5::~Md5() = default;
+
+void Md5::add(ByteSpan bytes) {
+  SHOAL_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Md5::finish_hex() {
+  std::string raw(16, '\0');
+  SHOAL_ASSERT(EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(raw.data()),
+                                  nullptr) == 1);
+  return hex(raw);
+}
+
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   thread_local const MacContext context = make_mac_context("SHA256");
   return mac(context.get(), key, data);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,22 @@ namespace shoal::store {
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view data);  // 32 bytes
 [[nodiscard]] std::string hmac_sha1(std::string_view key, std::string_view data);    // 20 bytes
 [[nodiscard]] std::string md5(std::string_view data);      // 16 bytes
+
+// MD5 of bytes that come in pieces. confined.
+class Md5 {
+ public:
+  Md5();
+  Md5(Md5&& other) noexcept;
+  Md5& operator=(Md5&& other) noexcept;
+  ~Md5();
+  void add(ByteSpan bytes);
+  [[nodiscard]] std::string finish_hex();  // lower case; the last call
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 [[nodiscard]] std::string base64(std::string_view raw);
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 

@@ -76,8 +76,6 @@ Result<std::optional<IniFile>> IniFile::load(const std::filesystem::path& path) 
   return std::optional(std::move(file));
 }
 
-bool IniFile::has_section(std::string_view section) const { return sections_.contains(section); }
-
 std::string_view IniFile::value(std::string_view section, std::string_view name) const {
   const auto found = sections_.find(section);
   if (found == sections_.end()) return {};

@@ -22,7 +22,6 @@ class IniFile {
   // An empty optional when there is no such file; permission when it cannot be read.
   [[nodiscard]] static Result<std::optional<IniFile>> load(const std::filesystem::path& path);
 
-  [[nodiscard]] bool has_section(std::string_view section) const;
   // Empty when there is no such value.
   [[nodiscard]] std::string_view value(std::string_view section, std::string_view name) const;
   // The first of `names` that has a value.

@@ -205,6 +205,7 @@ VolumeStats DataPath::stats() const {
     stats.get_bytes += counters.get_bytes.get();
     stats.get_errors += counters.get_errors.get();
     stats.changed_objects += counters.changed_objects.get();
+    stats.misfit_bodies += counters.misfit_bodies.get();
     stats.prefetched_bytes += counters.prefetched_bytes.get();
     stats.prefetch_used_bytes += counters.used_bytes.get();
     stats.prefetch_wasted_bytes += counters.wasted_bytes.get();

@@ -18,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
 #include "image/identity.h"
 #include "prefetch/walk_order.h"
 #include "shoal/volume.h"
@@ -49,10 +50,10 @@ Error not_finished(const std::filesystem::path& directory, std::string_view what
                "Run `shoal index build` for the dataset first.");
 }
 
-Result<Opened> open_index(const std::filesystem::path& directory, const VolumeOptions& options) {
+Result<Opened> open_index(const std::filesystem::path& directory, bool with_cache) {
   Opened opened;
-  SHOAL_TRY(opened.index, index::Index::open(directory / "index",
-                                             options.use_cache ? index::Index::Mode::read_write
+  SHOAL_TRY(opened.index,
+            index::Index::open(directory / "index", with_cache ? index::Index::Mode::read_write
                                                                : index::Index::Mode::read_only));
   SHOAL_TRY(auto dataset, opened.index->dataset());
   if (!dataset) return fail(not_finished(directory, "its index names no dataset"));
@@ -61,6 +62,26 @@ Result<Opened> open_index(const std::filesystem::path& directory, const VolumeOp
   opened.dataset = std::move(*dataset);
   opened.generation = std::move(*generation);
   return opened;
+}
+
+// A full disk is no reader's error: the cache gives its space up, and when that is not enough the
+// volume goes without (`with_cache` becomes false).
+Result<Opened> open_index_on_full_disk(const std::filesystem::path& directory, bool& with_cache) {
+  auto opened = open_index(directory, with_cache);
+  const auto is_full = [&] {
+    return !opened && with_cache && opened.error().code() == ErrorCode::no_space;
+  };
+  if (!is_full()) return opened;
+  std::error_code error;
+  std::filesystem::resize_file(directory / "cache" / "data", 0, error);
+  opened = open_index(directory, with_cache);
+  const bool without = is_full();
+  log_event(LogLevel::warning, "disk.full",
+            {{"volume", directory.string()},
+             {"then", without ? "no cache: everything is served from memory" : "cache emptied"}});
+  if (!without) return opened;
+  with_cache = false;
+  return open_index(directory, with_cache);
 }
 
 Result<void> open_image(const std::filesystem::path& directory, Opened& opened) {
@@ -170,11 +191,12 @@ Result<std::unique_ptr<LocalVolume>> LocalVolume::open(const std::filesystem::pa
     SHOAL_TRY(auto lock, sys::LockFile::acquire(directory / "LOCK"));
     volume->lock_.emplace(std::move(lock));
   }
-  SHOAL_TRY(volume->opened_, open_index(directory, options));
+  bool with_cache = options.use_cache;
+  SHOAL_TRY(volume->opened_, open_index_on_full_disk(directory, with_cache));
   SHOAL_CHECK_OK(open_image(directory, volume->opened_));
   SHOAL_CHECK_OK(check_options(options, volume->opened_.dataset.geometry));
   SHOAL_TRY(volume->location_, store::parse_location(volume->opened_.dataset.url));
-  if (options.use_cache) SHOAL_CHECK_OK(volume->open_cache(options));
+  if (with_cache) SHOAL_CHECK_OK(volume->open_cache(options));
   SHOAL_CHECK_OK(volume->start_threads(credentials, options));
   volume->connect(options);
   return volume;

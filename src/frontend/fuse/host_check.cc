@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "frontend/fuse/mount_state.h"
@@ -66,6 +67,19 @@ Result<void> check_kernel() {
   return check_erofs();
 }
 
+Result<void> check_not_covered(const std::filesystem::path& path, std::string_view what,
+                               const std::filesystem::path& mount_point) {
+  std::error_code failed;
+  const auto real = std::filesystem::weakly_canonical(path, failed);
+  const auto& covered = mount_point;
+  const auto differs = std::ranges::mismatch(covered, failed ? path : real);
+  if (differs.in1 != covered.end()) return {};
+  return fail(ErrorCode::bad_input,
+              "mount point " + covered.string() + ": the " + std::string(what) + " " +
+                  path.string() + " is in it and would be hidden by the mount",
+              "Mount somewhere else.");
+}
+
 Result<void> check_host(const std::filesystem::path& runtime_directory,
                         const std::filesystem::path& mount_point) {
   const std::string name = mount_point.string();
@@ -84,6 +98,7 @@ Result<void> check_host(const std::filesystem::path& runtime_directory,
                 "mount point " + name + ": " + mounted->source + " is mounted there already",
                 "Unmount it first: umount " + name);
   }
+  SHOAL_CHECK_OK(check_not_covered(runtime_directory, "runtime directory", mount_point));
   struct stat status {};
   if (::stat(mount_point.c_str(), &status) != 0) {
     if (errno == ENOENT)

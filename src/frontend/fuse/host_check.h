@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -17,5 +18,11 @@ namespace shoal::fuse {
 // clears it.
 [[nodiscard]] Result<void> check_host(const std::filesystem::path& runtime_directory,
                                       const std::filesystem::path& mount_point);
+
+// Whether `path`, which the mount needs while it lives (`what` says for what), stays visible when
+// `mount_point` is covered: a server that is restarted would not find it. bad_input.
+[[nodiscard]] Result<void> check_not_covered(const std::filesystem::path& path,
+                                             std::string_view what,
+                                             const std::filesystem::path& mount_point);
 
 }  // namespace shoal::fuse

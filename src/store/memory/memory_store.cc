@@ -58,12 +58,6 @@ const std::string* MemoryStore::find(const std::string& key) const {
   return found == objects_.end() ? nullptr : &found->second.content;
 }
 
-void MemoryStore::reset_counts() {
-  const std::uint64_t in_flight = counts_.in_flight;
-  counts_ = Counts{};
-  counts_.in_flight = counts_.in_flight_max = in_flight;
-}
-
 // Runs `work` in a later task, or gives it up; either way `done` runs once, on the executor.
 template <typename T>
 void MemoryStore::answer(const char* doing, const std::string& key,
@@ -90,10 +84,7 @@ void MemoryStore::answer(const char* doing, const std::string& key,
   auto task = [waiting = std::weak_ptr(waiting_), id] {
     if (const auto alive = waiting.lock()) alive->finish(id, nullptr);
   };
-  if (delay_ > Duration::zero())
-    executor_.after(delay_, std::move(task));
-  else
-    executor_.post(std::move(task));
+  executor_.post(std::move(task));
 }
 
 void MemoryStore::cancel_all() {
@@ -130,7 +121,6 @@ void MemoryStore::get(const GetRequest& request, BodySink& sink, Done<void> done
 }
 
 Result<void> MemoryStore::deliver(const GetRequest& request, BodySink& sink) {
-  if (observer_) observer_(request);
   SHOAL_CHECK_OK(check_key(name_, request.key));
   if (request.length == 0) return {};
   SHOAL_TRY(const Object* object, lookup("get", request.key));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,7 +22,6 @@ class MemoryStore final : public ObjectStore {
   ETag add(const std::string& key, std::string content, std::int64_t mtime = 1'700'000'000);
   void erase(const std::string& key);
   [[nodiscard]] const std::string* find(const std::string& key) const;  // null when missing
-  [[nodiscard]] std::size_t object_count() const { return objects_.size(); }
 
   struct Counts {
     std::uint64_t head = 0, get = 0, list = 0, put = 0, create_upload = 0, upload_part = 0,
@@ -32,15 +30,10 @@ class MemoryStore final : public ObjectStore {
     std::uint64_t in_flight = 0, in_flight_max = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
-  void reset_counts();
-  // Every later call answers this much later (on the executor's clock); zero: as soon as it can.
-  void set_delay(Duration delay) { delay_ = delay; }
   // GETs hand their bytes to the sink in pieces of at most this size; zero: in one piece.
   void set_piece_bytes(std::uint64_t bytes) { piece_bytes_ = bytes; }
   // False: every call fails with not_found as for a bucket that does not exist.
   void set_bucket_exists(bool exists) { bucket_exists_ = exists; }
-  // Sees every GET when it is answered, before the answer; for tests that watch ranges and order.
-  void on_get(std::function<void(const GetRequest&)> observer) { observer_ = std::move(observer); }
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   void head(const std::string& key, Done<ObjectInfo> done) override;
@@ -88,9 +81,7 @@ class MemoryStore final : public ObjectStore {
   std::map<std::string, Upload> uploads_;
   std::uint64_t uploads_made_ = 0;
   bool bucket_exists_ = true;
-  Duration delay_{};
   std::uint64_t piece_bytes_ = 0;
-  std::function<void(const GetRequest&)> observer_;
   Counts counts_;
   // Shared with the tasks posted for the calls, which find it empty after the store has gone.
   std::shared_ptr<Waiting> waiting_;

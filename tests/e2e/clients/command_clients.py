@@ -27,8 +27,11 @@ def make_tree(server, name):
 def make_many(server, name):
     folder = server.fresh_folder(name)
     for i in range(MANY):
-        with open(os.path.join(folder, f"{i:05d}"), "w") as file:
+        path = os.path.join(folder, f"{i:05d}")
+        with open(path, "w") as file:
             file.write("x")
+        # Listings carry whole seconds: a file as young as its upload would look newer than it.
+        os.utime(path, (1_700_000_000, 1_700_000_000))
     return folder
 
 

@@ -8,13 +8,14 @@
 namespace shoal::sim {
 
 OracleDataset::OracleDataset(OracleBucket& bucket, const std::string& prefix,
-                             format::Geometry geometry, const std::vector<std::uint64_t>& sizes)
+                             format::Geometry geometry, const std::vector<std::uint64_t>& sizes,
+                             OracleObject::ETagKind etag_kind)
     : geometry_(geometry) {
   format::AddressAllocator allocator(geometry, DataAddress{0});
   for (std::size_t number = 0; number < sizes.size(); ++number) {
     Placed placed;
     placed.path = fmt::format("d{:04}/f{:06}", number / 100, number);
-    placed.object = {number, sizes[number], 1};
+    placed.object = {number, sizes[number], 1, etag_kind};
     placed.address = allocator.place(sizes[number]);
     bucket.objects[prefix + placed.path] = placed.object;
     for (std::uint64_t at = 0; at < placed.object.size;) {

@@ -24,7 +24,8 @@ class OracleDataset final : public index::ChunkMap {
   };
   // Puts objects of the given sizes into the bucket, below `prefix`.
   OracleDataset(OracleBucket& bucket, const std::string& prefix, format::Geometry geometry,
-                const std::vector<std::uint64_t>& sizes);
+                const std::vector<std::uint64_t>& sizes,
+                OracleObject::ETagKind etag_kind = OracleObject::ETagKind::number);
   // Sizes as they come in life: many small, a few empty, some larger than a chunk.
   [[nodiscard]] static std::vector<std::uint64_t> mixed_sizes(Rng& rng, std::size_t count,
                                                               std::uint64_t small_max,

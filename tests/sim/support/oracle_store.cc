@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "store/encoding.h"
 
 namespace shoal::sim {
 namespace {
@@ -31,6 +32,20 @@ void oracle_fill(std::uint64_t object, std::uint32_t version, std::uint64_t offs
     for (std::uint64_t lane = (offset + i) % 8; lane < 8 && i < target.size(); ++lane, ++i)
       target[i] = static_cast<std::byte>(1 + (word >> (lane * 8) & 0xff) % 255);
   }
+}
+
+store::ETag OracleObject::etag() const {
+  switch (etag_kind) {
+    case ETagKind::number: break;
+    case ETagKind::md5: {
+      std::string content(size, '\0');
+      oracle_fill(number, version, 0, std::as_writable_bytes(std::span(content)));
+      return store::hex(store::md5(content));
+    }
+    case ETagKind::random_hex:
+      return store::hex(store::md5(std::to_string(number)));
+  }
+  return std::to_string(number) + "-v" + std::to_string(version);
 }
 
 struct OracleStore::Call {
@@ -94,6 +109,10 @@ void OracleStore::go_on(const CallPtr& call) {
   if (fails) count = call->fail_at > call->sent ? call->fail_at - call->sent : 0;
   std::vector<std::byte> bytes(count);
   oracle_fill(call->object.number, call->object.version, call->request.offset + call->sent, bytes);
+  if (count > 0 && call->sent == 0 && behaviour_.damaged > 0) {
+    bytes[behaviour_.damaged % count] ^= std::byte{1};
+    behaviour_.damaged -= 1;
+  }
   if (count > 0) {
     if (auto taken = call->sink->on_bytes(bytes); !taken) {
       end(call, std::move(taken));

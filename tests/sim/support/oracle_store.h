@@ -22,9 +22,8 @@ struct OracleObject {
   std::uint64_t number = 0;
   std::uint64_t size = 0;
   std::uint32_t version = 1;
-  [[nodiscard]] store::ETag etag() const {
-    return std::to_string(number) + "-v" + std::to_string(version);
-  }
+  enum class ETagKind { number, md5, random_hex } etag_kind = ETagKind::number;
+  [[nodiscard]] store::ETag etag() const;
 };
 
 // A bucket whose objects take no memory. Objects change only while no thread reads.
@@ -44,6 +43,7 @@ struct OracleBehaviour {
   Duration piece_delay{};         // between two pieces
   double fail = 0;        // unavailable, some after a part of the bytes
   double hang = 0;        // never answers
+  std::uint32_t damaged = 0;  // so many next GETs have one wrong bit, each another one
 };
 
 // A store on such a bucket. confined to its executor.

@@ -15,7 +15,7 @@ constexpr std::uint64_t kMetadataBytes = 3 * 4096;
 
 World::World(WorldOptions world_options)
     : options(std::move(world_options)),
-      dataset(bucket, kPrefix, options.geometry, options.sizes),
+      dataset(bucket, kPrefix, options.geometry, options.sizes, options.etag_kind),
       scheduler(options.seed),
       records(std::make_unique<MemoryRecords>()) {
   auto metadata = sys::File::open(directory_.path() / "1.erofs", sys::File::Mode::create);

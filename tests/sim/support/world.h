@@ -22,6 +22,7 @@ struct WorldOptions {
   std::uint32_t threads = 1;
   format::Geometry geometry{4096, 64u << 10};
   std::vector<std::uint64_t> sizes;
+  OracleObject::ETagKind etag_kind = OracleObject::ETagKind::number;
   OracleBehaviour bucket{std::chrono::milliseconds(20), std::chrono::milliseconds(20), 0, {}, 0, 0};
   FileBehaviour files;
   Duration post_jitter{};
