@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small moving-average back-test over SYMBOL/DATE.csv files: what a quant runs, knowing nothing of
-// Shoal. Buys when the fast average crosses above the slow one, sells when it crosses below.
+// A small moving-average back-test over SYMBOL/DATE.csv files: what a quant runs, knowing nothing
+// of Shoal. Buys when the fast average crosses above the slow one, sells when it crosses below.
 //
 //   shoal-backtest DIR [--fast 20] [--slow 120]
 #include <CLI/CLI.hpp>

@@ -50,8 +50,8 @@ int main(int argc, char** argv) {
   {
     index::SerialExecutor executor;
     index::InventedStore store(tree ? tree_key : flat_key, keys, executor);
-    auto opened = index::Index::open(std::filesystem::path(folder) / "index",
-                                     index::Index::Mode::create);
+    auto opened =
+        index::Index::open(std::filesystem::path(folder) / "index", index::Index::Mode::create);
     index::BuildOptions options;
     options.on_progress = [&](const index::BuildProgress& progress) {
       if (progress.phase == index::BuildProgress::Phase::layout && listed_at == 0)

@@ -33,7 +33,8 @@ double gaussian(Rng& rng) {
   return sum;
 }
 
-// Four letters, different for every index below 26^4: the multiplier and the modulus share no factor.
+// Four letters, different for every index below 26^4: the multiplier and the modulus share no
+// factor.
 std::string symbol_name(unsigned index) {
   constexpr unsigned kNames = 26 * 26 * 26 * 26;
   unsigned code = (index * 104729u + 57203u) % kNames;
@@ -108,12 +109,12 @@ std::string log_text(Rng& rng, unsigned lines) {
     second += static_cast<unsigned>(rng.below(20));
     const bool failed = rng.below(200) == 0;
     char line[160];
-    const int used = std::snprintf(
-        line, sizeof line, "%02u:%02u:%02u %s %s id=%08llx latency_us=%llu\n", second / 3600 % 24,
-        second / 60 % 60, second % 60, failed ? "ERROR" : "INFO",
-        failed ? "gateway.timeout" : kEvents[rng.below(5)],
-        static_cast<unsigned long long>(rng.next() & 0xffffffff),
-        static_cast<unsigned long long>(20 + rng.below(900)));
+    const int used =
+        std::snprintf(line, sizeof line, "%02u:%02u:%02u %s %s id=%08llx latency_us=%llu\n",
+                      second / 3600 % 24, second / 60 % 60, second % 60, failed ? "ERROR" : "INFO",
+                      failed ? "gateway.timeout" : kEvents[rng.below(5)],
+                      static_cast<unsigned long long>(rng.next() & 0xffffffff),
+                      static_cast<unsigned long long>(20 + rng.below(900)));
     text.append(line, static_cast<std::size_t>(used));
   }
   return text;
@@ -128,8 +129,8 @@ bool write_log(const Options& options, unsigned index) {
   gzFile file = gzopen(path.c_str(), "wb6");
   if (file == nullptr) return false;
   const std::string text = log_text(rng, 200 + static_cast<unsigned>(rng.below(1500)));
-  const bool written =
-      gzwrite(file, text.data(), static_cast<unsigned>(text.size())) == static_cast<int>(text.size());
+  const bool written = gzwrite(file, text.data(), static_cast<unsigned>(text.size())) ==
+                       static_cast<int>(text.size());
   return gzclose(file) == Z_OK && written;
 }
 

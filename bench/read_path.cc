@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Question: what does a warm read cost, and how many files per second does one cold walker get from a
-// bucket that answers in 20 ms?
-// Real threads, rings and cache files; the bucket is simulated with a delay. Run:
+// Question: what does a warm read cost, and how many files per second does one cold walker get from
+// a bucket that answers in 20 ms? Real threads, rings and cache files; the bucket is simulated with
+// a delay. Run:
 //   slot read_path   (prints machine-dependent numbers; the cold walk asserts 1.00 GETs per object)
 #include <benchmark/benchmark.h>
 
@@ -56,8 +56,8 @@ class Bench {
         .geometry = kGeometry,
         .data_end = dataset_.data_end(),
         .key_prefix = {},
-        .policy = std::make_unique<prefetch::WalkOrder>(prefetch::WalkOrderOptions{
-            .geometry = kGeometry, .data_end = dataset_.data_end()}),
+        .policy = std::make_unique<prefetch::WalkOrder>(
+            prefetch::WalkOrderOptions{.geometry = kGeometry, .data_end = dataset_.data_end()}),
         .requests_in_flight_max = 256,
         .buffer_bytes_max = 256ull << 20});
   }
@@ -160,8 +160,12 @@ void cold_walk_20000_files(benchmark::State& state) {
   if (gets != kFiles) state.SkipWithError("a cold walk must cost one GET per object");
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kFiles));
 }
-BENCHMARK(cold_walk_20000_files)->Arg(1)->Arg(2)->UseRealTime()->Iterations(1)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(cold_walk_20000_files)
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace shoal

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many files per second does one reader get, walking a tree as `grep -r` and `cat */*` do? Plain
-// POSIX calls, no knowledge of Shoal, so that every mount is measured by the same program.
+// How many files per second does one reader get, walking a tree as `grep -r` and `cat */*` do?
+// Plain POSIX calls, no knowledge of Shoal, so that every mount is measured by the same program.
 //
 //   shoal-walk DIR [--seconds-max 20] [--readers 1] [--json]
 //
@@ -64,8 +64,8 @@ class Walker {
       bool is_directory = entry->d_type == DT_DIR;
       if (entry->d_type == DT_UNKNOWN) {
         struct stat status {};
-        is_directory = stat((directory + "/" + name).c_str(), &status) == 0 &&
-                       S_ISDIR(status.st_mode);
+        is_directory =
+            stat((directory + "/" + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
       }
       entries.emplace_back(name, is_directory);
     }
@@ -129,8 +129,8 @@ int main(int argc, char** argv) {
 
   Totals totals;
   const auto begin = Clock::now();
-  const auto deadline =
-      begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds_max));
+  const auto deadline = begin + std::chrono::duration_cast<Clock::duration>(
+                                    std::chrono::duration<double>(seconds_max));
   if (readers == 1) {
     Walker walker(root, deadline, totals);
     walker.walk(root, [&](const std::string& path) { walker.read_one(path); });

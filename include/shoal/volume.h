@@ -15,8 +15,9 @@
 #include "shoal/error.h"
 
 // The upper waist: a volume is a read-only array of bytes, the EROFS image of one generation, whose
-// data region is fetched from the bucket as it is read. A frontend translates a kernel protocol into
-// these calls and nothing else; programs that want files without a mount use find/list as well.
+// data region is fetched from the bucket as it is read. A frontend translates a kernel protocol
+// into these calls and nothing else; programs that want files without a mount use find/list as
+// well.
 
 namespace shoal {
 
@@ -24,9 +25,9 @@ struct VolumeStats {
   // What readers asked for.
   std::uint64_t reads = 0;
   std::uint64_t read_bytes = 0;
-  std::uint64_t read_errors = 0;    // ended with an error (the reader saw EIO)
-  std::uint64_t data_reads = 0;     // of these, in the data region
-  std::uint64_t data_read_hits = 0; // answered from memory or the cache file without waiting
+  std::uint64_t read_errors = 0;     // ended with an error (the reader saw EIO)
+  std::uint64_t data_reads = 0;      // of these, in the data region
+  std::uint64_t data_read_hits = 0;  // answered from memory or the cache file without waiting
   // What the bucket was asked for.
   std::uint64_t gets = 0;
   std::uint64_t get_bytes = 0;
@@ -102,7 +103,7 @@ struct VolumeOptions {
   std::uint64_t cache_bytes_max = 20ull << 30;
   std::uint64_t buffer_bytes_max = 256ull << 20;
   std::uint32_t requests_in_flight_max = 256;
-  std::uint32_t fetch_threads = 0;  // 0: one per two processors, at least one, at most 8
+  std::uint32_t fetch_threads = 0;     // 0: one per two processors, at least one, at most 8
   double requests_per_second_max = 0;  // 0: no limit
   double bytes_per_second_max = 0;
   bool prefetch = true;

@@ -39,7 +39,8 @@ template <std::unsigned_integral T>
 [[nodiscard]] std::string encode_be(T value) {
   std::string text(sizeof(T), '\0');
   for (std::size_t i = 0; i < sizeof(T); ++i)
-    text[sizeof(T) - 1 - i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i) & 0xff);
+    text[sizeof(T) - 1 - i] =
+        static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i) & 0xff);
   return text;
 }
 template <std::unsigned_integral T>

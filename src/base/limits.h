@@ -12,10 +12,10 @@ namespace shoal::limits {
 using namespace std::chrono_literals;
 
 // ---- objects and keys
-inline constexpr std::uint64_t kKeyBytesMax = 1024;        // S3 and OSS refuse longer keys
-inline constexpr std::uint64_t kNameBytesMax = 255;        // Linux NAME_MAX, EROFS
-inline constexpr std::uint64_t kDirectoryDepthMax = 512;   // 1024-byte keys hold at most 512 levels
-inline constexpr std::uint64_t kListPageKeys = 1000;       // the most a service returns in one page
+inline constexpr std::uint64_t kKeyBytesMax = 1024;       // S3 and OSS refuse longer keys
+inline constexpr std::uint64_t kNameBytesMax = 255;       // Linux NAME_MAX, EROFS
+inline constexpr std::uint64_t kDirectoryDepthMax = 512;  // 1024-byte keys hold at most 512 levels
+inline constexpr std::uint64_t kListPageKeys = 1000;      // the most a service returns in one page
 
 // ---- requests
 inline constexpr std::uint32_t kRequestsInFlightDefault = 256;  // 20 ms latency: 12,800 GET/s
@@ -37,8 +37,9 @@ inline constexpr std::uint64_t kSortedRunBytes = 8ull << 20;        // one sorte
 inline constexpr std::uint64_t kCacheBytesDefault = 20ull << 30;
 
 // ---- prefetch
-inline constexpr std::uint64_t kPrefetchWindowMinBytes = 128ull << 10;  // first guess: cheap if wrong
-inline constexpr std::uint64_t kPrefetchWindowMaxBytes = 64ull << 20;   // 16 chunks ahead
+inline constexpr std::uint64_t kPrefetchWindowMinBytes = 128ull
+                                                         << 10;  // first guess: cheap if wrong
+inline constexpr std::uint64_t kPrefetchWindowMaxBytes = 64ull << 20;  // 16 chunks ahead
 
 static_assert(kRequestsInFlightDefault <= kRequestsInFlightMax);
 static_assert(kPrefetchWindowMaxBytes <= kBufferBytesDefault,

@@ -13,10 +13,14 @@ std::atomic<LogLevel> least_level{LogLevel::info};
 
 std::string_view text_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return "debug";
-    case LogLevel::info: return "info";
-    case LogLevel::warning: return "warning";
-    case LogLevel::error: return "error";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
   }
   return "?";
 }
@@ -39,7 +43,9 @@ void append_value(std::string& line, std::string_view value) {
 
 }  // namespace
 
-void set_log_level(LogLevel level) { least_level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  least_level.store(level, std::memory_order_relaxed);
+}
 
 void log_event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < least_level.load(std::memory_order_relaxed)) return;

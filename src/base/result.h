@@ -11,18 +11,18 @@
 #define SHOAL_CONCAT_INNER(a, b) a##b
 #define SHOAL_CONCAT(a, b) SHOAL_CONCAT_INNER(a, b)
 
-#define SHOAL_TRY_INNER(declaration, expression, temporary)            \
-  auto temporary = (expression);                                       \
-  if (!temporary) return ::shoal::fail(std::move(temporary).error());  \
+#define SHOAL_TRY_INNER(declaration, expression, temporary)           \
+  auto temporary = (expression);                                      \
+  if (!temporary) return ::shoal::fail(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 
 #define SHOAL_TRY(declaration, expression) \
   SHOAL_TRY_INNER(declaration, expression, SHOAL_CONCAT(shoal_try_, __COUNTER__))
 
-#define SHOAL_CHECK_OK_INNER(expression, temporary)                                      \
-  do {                                                                                   \
-    if (auto temporary = (expression); !temporary)                                       \
-      return ::shoal::fail(std::move(temporary).error());                                \
+#define SHOAL_CHECK_OK_INNER(expression, temporary)       \
+  do {                                                    \
+    if (auto temporary = (expression); !temporary)        \
+      return ::shoal::fail(std::move(temporary).error()); \
   } while (false)
 
 #define SHOAL_CHECK_OK(expression) \

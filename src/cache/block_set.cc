@@ -18,7 +18,9 @@ std::uint64_t mask_of(std::uint32_t index, std::uint32_t begin, std::uint32_t en
   return mask;
 }
 
-std::uint32_t words_for(std::uint32_t size) { return (size + 63) / 64; }
+std::uint32_t words_for(std::uint32_t size) {
+  return (size + 63) / 64;
+}
 
 }  // namespace
 

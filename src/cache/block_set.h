@@ -6,8 +6,8 @@
 
 namespace shoal::cache {
 
-// A set of block (or page) numbers below a fixed size: which blocks of a chunk are where. Ranges are
-// half open. An empty set owns no memory. Value type; confined.
+// A set of block (or page) numbers below a fixed size: which blocks of a chunk are where. Ranges
+// are half open. An empty set owns no memory. Value type; confined.
 class BlockSet {
  public:
   BlockSet() = default;
@@ -21,7 +21,10 @@ class BlockSet {
 
   void add(std::uint32_t begin, std::uint32_t end);
   void remove(std::uint32_t begin, std::uint32_t end);
-  void clear() noexcept { words_.clear(); words_.shrink_to_fit(); }
+  void clear() noexcept {
+    words_.clear();
+    words_.shrink_to_fit();
+  }
 
   [[nodiscard]] bool contains(std::uint32_t block) const noexcept {
     return !words_.empty() && (words_[block / 64] >> (block % 64) & 1) != 0;

@@ -19,7 +19,9 @@ Budget::Budget(std::uint64_t maximum, std::uint32_t threads, std::uint64_t share
     : share_(std::max(maximum / 2 / threads, share_min)),
       pool_(maximum > share_ * threads ? maximum - share_ * threads : 0) {}
 
-BudgetShare::~BudgetShare() { SHOAL_ASSERT(used() == 0); }
+BudgetShare::~BudgetShare() {
+  SHOAL_ASSERT(used() == 0);
+}
 
 bool BudgetShare::take(std::uint64_t amount, std::uint32_t percent) {
   const std::uint64_t share = percent_of(budget_.share_, percent);
@@ -32,8 +34,8 @@ bool BudgetShare::take(std::uint64_t amount, std::uint32_t percent) {
     // Relaxed is enough: the number alone is shared, no data is published through it.
     do {
       if (used + large > pool) return false;
-    } while (!budget_.pool_used_.compare_exchange_weak(used, used + large,
-                                                       std::memory_order_relaxed));
+    } while (
+        !budget_.pool_used_.compare_exchange_weak(used, used + large, std::memory_order_relaxed));
   }
   from_share_ += small;
   from_pool_ += large;

@@ -36,8 +36,8 @@ class BudgetShare {
   BudgetShare(const BudgetShare&) = delete;
   BudgetShare& operator=(const BudgetShare&) = delete;
 
-  // Takes `amount` when it fits into `percent` of share and pool; false and nothing taken otherwise.
-  // Speculative work asks for less than 100 percent, so that it cannot starve demand.
+  // Takes `amount` when it fits into `percent` of share and pool; false and nothing taken
+  // otherwise. Speculative work asks for less than 100 percent, so that it cannot starve demand.
   [[nodiscard]] bool take(std::uint64_t amount, std::uint32_t percent);
   void give(std::uint64_t amount);
   [[nodiscard]] std::uint64_t used() const noexcept { return from_share_ + from_pool_; }

@@ -69,8 +69,8 @@ Result<void> CacheStore::load(const Visit& visit) {
   // new file, somebody having deleted the old one, has nothing of what is recorded.
   if (foreign || found_bytes == 0) SHOAL_CHECK_OK(start_empty());
 
-  const std::uint64_t file_bytes = format::kDataRegionStart +
-      round_up(options_.data_end.value, options_.geometry.chunk_bytes);
+  const std::uint64_t file_bytes =
+      format::kDataRegionStart + round_up(options_.data_end.value, options_.geometry.chunk_bytes);
   SHOAL_TRY(const std::uint64_t old_bytes, file_.size());
   // Full size from the start: every read then finds bytes or a hole, never the end of the file.
   if (old_bytes != file_bytes) SHOAL_CHECK_OK(file_.resize(file_bytes));
@@ -130,8 +130,8 @@ bool CacheStore::is_disk_low(std::uint64_t bytes) const {
   std::error_code unknown;
   const auto space = std::filesystem::space(options_.path.parent_path(), unknown);
   if (unknown) return false;
-  const std::uint64_t headroom = std::clamp<std::uint64_t>(
-      space.capacity / kHeadroomDivisor, kHeadroomBytesMin, kHeadroomBytesMax);
+  const std::uint64_t headroom = std::clamp<std::uint64_t>(space.capacity / kHeadroomDivisor,
+                                                           kHeadroomBytesMin, kHeadroomBytesMax);
   return space.available < headroom + bytes;
 }
 
@@ -194,7 +194,8 @@ Result<CacheStore::Commit> CacheStore::commit(ChunkId chunk, const Stored& old,
   };
   all.each_run([&](std::uint32_t begin, std::uint32_t end) {
     while (begin < end && result) {
-      const std::uint32_t turn = fresh.contains(begin) ? fresh.next_out(begin) : fresh.next_in(begin);
+      const std::uint32_t turn =
+          fresh.contains(begin) ? fresh.next_out(begin) : fresh.next_in(begin);
       add_stretch(begin, std::min(turn, end));
       begin = turn;
     }

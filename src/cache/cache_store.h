@@ -20,8 +20,8 @@
 //
 // Nothing is synced. The order of every change makes that safe: data before its record, record
 // erased before its data. What a crash or a bad disk does to the bytes themselves is found by the
-// checksum, which covers all present blocks of a chunk and is checked at the chunk's first use after
-// a start. Damaged bytes are dropped and fetched again, never served.
+// checksum, which covers all present blocks of a chunk and is checked at the chunk's first use
+// after a start. Damaged bytes are dropped and fetched again, never served.
 //
 // The calls marked "blocks" read or write the disk and belong on a worker thread.
 
@@ -46,9 +46,9 @@ class CacheStore {
  public:
   using Visit = std::function<void(ChunkId, const format::CacheRecord&)>;
 
-  // Opens or makes the file and tells `visit` what it holds, not yet verified. Everything of another
-  // layout is dropped, as is what exceeds `bytes_max`, and space no record accounts for is given
-  // back. `records` outlives the store. Blocks.
+  // Opens or makes the file and tells `visit` what it holds, not yet verified. Everything of
+  // another layout is dropped, as is what exceeds `bytes_max`, and space no record accounts for is
+  // given back. `records` outlives the store. Blocks.
   [[nodiscard]] static Result<std::unique_ptr<CacheStore>> open(const CacheStoreOptions& options,
                                                                 index::CacheRecords& records,
                                                                 const Visit& visit);
@@ -72,9 +72,9 @@ class CacheStore {
   [[nodiscard]] Result<bool> verify(ChunkId chunk, const Stored& stored) const;
 
   struct Commit {
-    Stored stored;            // what the chunk has in the file afterwards
+    Stored stored;  // what the chunk has in the file afterwards
     bool sealed = false;
-    bool old_damaged = false; // the old blocks failed their checksum and were dropped
+    bool old_damaged = false;  // the old blocks failed their checksum and were dropped
   };
   // Makes blocks `fresh`, whose content is at `data` (the whole chunk's buffer) and has just been
   // written to the file, part of the chunk: verifies the old blocks, hashes old and new ones

@@ -26,7 +26,9 @@ ChunkBuffer& ChunkBuffer::operator=(ChunkBuffer&& other) noexcept {
   return *this;
 }
 
-ChunkBuffer::~ChunkBuffer() { SHOAL_ASSERT(data_ == nullptr); }
+ChunkBuffer::~ChunkBuffer() {
+  SHOAL_ASSERT(data_ == nullptr);
+}
 
 BufferPool::BufferPool(Budget& budget, std::uint32_t chunk_bytes)
     : chunk_bytes_(static_cast<std::uint32_t>(round_up(chunk_bytes, kPageBytes))), share_(budget) {}

@@ -10,11 +10,15 @@ struct ContentHash::State {
   XXH3_state_t xxh3;
 };
 
-ContentHash::ContentHash() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
+ContentHash::ContentHash() : state_(std::make_unique<State>()) {
+  XXH3_64bits_reset(&state_->xxh3);
+}
 ContentHash::~ContentHash() = default;
 void ContentHash::add(ByteSpan bytes) {
   XXH3_64bits_update(&state_->xxh3, bytes.data(), bytes.size());
 }
-std::uint64_t ContentHash::value() const { return XXH3_64bits_digest(&state_->xxh3); }
+std::uint64_t ContentHash::value() const {
+  return XXH3_64bits_digest(&state_->xxh3);
+}
 
 }  // namespace shoal::cache

@@ -21,8 +21,8 @@ using StatusSource = std::function<Status()>;
 // Thread model: synchronized.
 class Server {
  public:
-  // Replaces a socket file left by an earlier server. Fails with bad_input when the path is too long
-  // for a socket, and with io when it cannot listen there.
+  // Replaces a socket file left by an earlier server. Fails with bad_input when the path is too
+  // long for a socket, and with io when it cannot listen there.
   [[nodiscard]] static Result<std::unique_ptr<Server>> start(const std::filesystem::path& socket,
                                                              StatusSource source);
   ~Server();  // stops, waits for the answer under way, removes the socket file

@@ -22,8 +22,7 @@ using ApiResult = std::expected<T, ApiError>;
 
 [[nodiscard]] inline std::unexpected<ApiError> refuse(int status, std::string_view code,
                                                       std::string message) {
-  return std::unexpected<ApiError>(
-      ApiError{status, std::string(code), std::move(message), {}, {}});
+  return std::unexpected<ApiError>(ApiError{status, std::string(code), std::move(message), {}, {}});
 }
 [[nodiscard]] inline std::unexpected<ApiError> refuse(ApiError error) {
   return std::unexpected<ApiError>(std::move(error));

@@ -17,7 +17,7 @@ namespace shoal::devbucket {
 
 struct Authorizer::Claim {
   std::string_view access_key;
-  std::string_view date;       // of the scope, "20130524"
+  std::string_view date;  // of the scope, "20130524"
   std::string_view region;
   std::string_view service;
   std::string_view terminator;
@@ -67,10 +67,12 @@ std::unexpected<ApiError> refuse_malformed(std::string message) {
 }
 
 std::unexpected<ApiError> refuse_mismatch(std::string_view to_sign, std::string_view canonical) {
-  ApiError error{403, "SignatureDoesNotMatch",
+  ApiError error{403,
+                 "SignatureDoesNotMatch",
                  "The request signature we calculated does not match the signature you provided. "
                  "Check your key and signing method.",
-                 {}, {}};
+                 {},
+                 {}};
   append_element(error.elements, "StringToSign", to_sign);
   if (!canonical.empty()) append_element(error.elements, "CanonicalRequest", canonical);
   return refuse(std::move(error));
@@ -130,9 +132,9 @@ ApiResult<std::vector<store::s3::NameValue>> signed_headers_of(const Request& re
     if (is_listed(list, name))
       headers.emplace_back(name, request.headers.value(i));
     else if (name.starts_with("x-amz-") && name != "x-amz-content-sha256")
-      return refuse(403, "AccessDenied",
-                    "There were headers present in the request which were not signed: " +
-                        std::string(name));
+      return refuse(
+          403, "AccessDenied",
+          "There were headers present in the request which were not signed: " + std::string(name));
   }
   if (!is_listed(list, "host")) return refuse_malformed("The host header must be signed.");
   return headers;
@@ -190,8 +192,10 @@ ApiResult<void> Authorizer::check_time(const Claim& claim, std::int64_t now) con
   const bool is_early = *time > now + kSkewMaxSeconds;
   const bool is_late = !claim.is_url && *time < now - kSkewMaxSeconds;
   if (!is_early && !is_late) return {};
-  ApiError error{403, "RequestTimeTooSkewed",
-                 "The difference between the request time and the current time is too large.", {},
+  ApiError error{403,
+                 "RequestTimeTooSkewed",
+                 "The difference between the request time and the current time is too large.",
+                 {},
                  {}};
   append_element(error.elements, "RequestTime", claim.timestamp);
   error.elements += "<ServerTime>";
@@ -210,10 +214,12 @@ ApiResult<void> Authorizer::check_scope(const Claim& claim, Dialect dialect) con
       !is_service)
     return refuse_malformed("The credential scope or the signature is missing or malformed.");
   if (options_.region.empty() || claim.region == options_.region) return {};
-  ApiError error{400, "AuthorizationHeaderMalformed",
-                 "The authorization header is malformed; the region '" +
-                     std::string(claim.region) + "' is wrong; expecting '" + options_.region + "'",
-                 {}, {}};
+  ApiError error{400,
+                 "AuthorizationHeaderMalformed",
+                 "The authorization header is malformed; the region '" + std::string(claim.region) +
+                     "' is wrong; expecting '" + options_.region + "'",
+                 {},
+                 {}};
   if (dialect == Dialect::oss) {
     error.code = "InvalidArgument";
     error.message = "Invalid signing region in Authorization header.";
@@ -235,16 +241,15 @@ std::string Authorizer::signing_key(const AccessKey& key, const Claim& claim,
     return found->second;
   // A client may name any region, so the number of keys has no bound of its own.
   if (signing_keys_.size() >= kSigningKeysMax) signing_keys_.clear();
-  std::string made =
-      dialect == Dialect::oss
-          ? store::oss::v4_signing_key(key.secret, {.access_key = key.id,
-                                                    .region = claim.region,
-                                                    .product = claim.service,
-                                                    .timestamp = claim.date})
-          : store::s3::signing_key(key.secret, {.access_key = key.id,
-                                                .region = claim.region,
-                                                .service = claim.service,
-                                                .timestamp = claim.date});
+  std::string made = dialect == Dialect::oss
+                         ? store::oss::v4_signing_key(key.secret, {.access_key = key.id,
+                                                                   .region = claim.region,
+                                                                   .product = claim.service,
+                                                                   .timestamp = claim.date})
+                         : store::s3::signing_key(key.secret, {.access_key = key.id,
+                                                               .region = claim.region,
+                                                               .service = claim.service,
+                                                               .timestamp = claim.date});
   return signing_keys_.emplace(std::move(name), std::move(made)).first->second;
 }
 
@@ -321,7 +326,8 @@ ApiResult<Identity> Authorizer::check_oss_v4(const Request& request, std::int64_
     split_authorization(authorization, claim);
     claim.timestamp = request.headers.find("x-oss-date");
   }
-  if (auto scope = check_scope(claim, Dialect::oss); !scope) return refuse(std::move(scope).error());
+  if (auto scope = check_scope(claim, Dialect::oss); !scope)
+    return refuse(std::move(scope).error());
   auto key = find_key(claim.access_key, token, Dialect::oss);
   if (!key) return refuse(std::move(key).error());
   if (auto time = check_time(claim, now); !time) return refuse(std::move(time).error());

@@ -30,8 +30,8 @@ struct AuthorizerOptions {
 
 // What a request proved, and what its body must still prove.
 struct Identity {
-  std::string payload_hash;             // of the body in hex, or a word that says there is none
-  std::optional<ChunkSigning> chunks;   // for bodies in signed chunks
+  std::string payload_hash;            // of the body in hex, or a word that says there is none
+  std::optional<ChunkSigning> chunks;  // for bodies in signed chunks
 };
 
 // Checks signatures: AWS V4 and OSS V4 and V1, in headers and in URLs. synchronized.
@@ -48,8 +48,7 @@ class Authorizer {
   [[nodiscard]] ApiResult<Identity> check_aws(const Request& request, std::int64_t now) const;
   [[nodiscard]] ApiResult<Identity> check_oss_v4(const Request& request, std::int64_t now) const;
   [[nodiscard]] ApiResult<Identity> check_oss_v1(const Request& request, std::int64_t now) const;
-  [[nodiscard]] ApiResult<const AccessKey*> find_key(std::string_view id,
-                                                     std::string_view token,
+  [[nodiscard]] ApiResult<const AccessKey*> find_key(std::string_view id, std::string_view token,
                                                      Dialect dialect) const;
   [[nodiscard]] ApiResult<void> check_time(const Claim& claim, std::int64_t now) const;
   [[nodiscard]] ApiResult<void> check_scope(const Claim& claim, Dialect dialect) const;

@@ -89,8 +89,11 @@ void BodyReceiver::take(std::string_view data) {
     const ssize_t count = ::write(staged_->file.get(), data.data(), data.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      failure_ = ApiError{errno == ENOSPC ? 507 : 500, "InternalError",
-                          std::string("write the body to disk: ") + std::strerror(errno), {}, {}};
+      failure_ = ApiError{errno == ENOSPC ? 507 : 500,
+                          "InternalError",
+                          std::string("write the body to disk: ") + std::strerror(errno),
+                          {},
+                          {}};
       return;
     }
     data.remove_prefix(static_cast<std::size_t>(count));
@@ -112,7 +115,8 @@ ApiResult<void> BodyReceiver::finish() {
   if (md5_) {
     const std::string md5 = md5_->finish();
     if (!expected_md5_.empty() && store::base64(md5) != expected_md5_)
-      return refuse(400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
+      return refuse(400, "BadDigest",
+                    "The Content-MD5 you specified did not match what we received.");
     md5_hex_ = store::hex(md5);
   }
   return check_checksums();

@@ -12,15 +12,15 @@
 
 namespace shoal::devbucket {
 
-// Takes in the body of one request: removes its framing, checks everything the client promised about
-// it (length, hashes, checksums), and keeps it in memory or in a staged file. confined.
+// Takes in the body of one request: removes its framing, checks everything the client promised
+// about it (length, hashes, checksums), and keeps it in memory or in a staged file. confined.
 class BodyReceiver {
  public:
   // A body kept in memory, at most `text_bytes_max`.
   BodyReceiver(const Request& request, const Identity& identity, std::size_t text_bytes_max);
   // A body kept in a file of `bucket`.
-  BodyReceiver(const Request& request, const Identity& identity,
-               std::shared_ptr<DiskBucket> bucket, DiskBucket::Staged staged);
+  BodyReceiver(const Request& request, const Identity& identity, std::shared_ptr<DiskBucket> bucket,
+               DiskBucket::Staged staged);
   ~BodyReceiver();
   BodyReceiver(const BodyReceiver&) = delete;
   BodyReceiver& operator=(const BodyReceiver&) = delete;

@@ -45,8 +45,9 @@ Service::Answer Service::create_bucket(const Exchange& exchange) {
   if (!created) return refuse(std::move(created).error());
   // Creating one's own bucket again is fine on OSS and an error on S3.
   if (!*created && request.dialect == Dialect::s3)
-    return refuse(409, "BucketAlreadyOwnedByYou",
-                  "Your previous request to create the named bucket succeeded and you already own it.");
+    return refuse(
+        409, "BucketAlreadyOwnedByYou",
+        "Your previous request to create the named bucket succeeded and you already own it.");
   Response response;
   response.add_header("Location", "/" + request.bucket);
   return response;
@@ -63,9 +64,9 @@ Service::Answer Service::delete_bucket(const Exchange& exchange) {
 Service::Answer Service::head_bucket(const Exchange& exchange) {
   Response response;
   if (!options_.auth.region.empty())
-    response.add_header(exchange.request.dialect == Dialect::oss ? "x-oss-bucket-region"
-                                                                 : "x-amz-bucket-region",
-                        options_.auth.region);
+    response.add_header(
+        exchange.request.dialect == Dialect::oss ? "x-oss-bucket-region" : "x-amz-bucket-region",
+        options_.auth.region);
   return response;
 }
 

@@ -25,11 +25,10 @@ std::unexpected<ApiError> refuse_disk(std::string_view doing, std::string_view w
 void remove_stale_files(const std::string& bucket) {
   std::error_code error;
   const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(1);
-  for (fs::directory_iterator it(fs::path(bucket) / kStateDirectory, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(fs::path(bucket) / kStateDirectory, error), end;
+       !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    if (it->path().filename().string().starts_with("put-") &&
-        it->last_write_time(ignored) < oldest)
+    if (it->path().filename().string().starts_with("put-") && it->last_write_time(ignored) < oldest)
       fs::remove(it->path(), ignored);
   }
 }
@@ -94,7 +93,8 @@ BucketRef Buckets::find(std::string_view name) {
 std::vector<Buckets::Named> Buckets::list() const {
   std::vector<Named> names;
   std::error_code error;
-  for (fs::directory_iterator it(directory_, error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end;
+       it.increment(error)) {
     const std::string name = it->path().filename().string();
     struct stat stat {};
     if (is_served_bucket_name(name) && ::fstatat(root_.get(), name.c_str(), &stat, 0) == 0 &&
@@ -132,7 +132,8 @@ ApiResult<void> Buckets::remove(const std::string& name) {
   std::vector<fs::path> directories;
   for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
        it.increment(error)) {
-    if (!it->is_directory() || it->is_symlink()) return not_empty();  // no key, yet not ours to remove
+    if (!it->is_directory() || it->is_symlink())
+      return not_empty();  // no key, yet not ours to remove
     directories.push_back(it->path());
   }
   for (const auto& directory : std::vector(directories.rbegin(), directories.rend()))

@@ -31,7 +31,8 @@ class Buckets {
   [[nodiscard]] static Result<std::unique_ptr<Buckets>> open(const std::string& directory,
                                                              std::vector<InventedSet> invented);
 
-  // Nothing when there is no such bucket. Follows directories that are created or removed meanwhile.
+  // Nothing when there is no such bucket. Follows directories that are created or removed
+  // meanwhile.
   [[nodiscard]] BucketRef find(std::string_view name);
   struct Named {
     std::string name;

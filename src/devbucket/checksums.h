@@ -54,11 +54,13 @@ class Crc {
       block ^= state;
       state = 0;
       for (std::size_t i = 0; i < 8; ++i)
-        state ^= kCrcTables<Word, kPolynomial>[7 - i][static_cast<std::size_t>(block >> (8 * i) & 0xff)];
+        state ^=
+            kCrcTables<Word, kPolynomial>[7 - i][static_cast<std::size_t>(block >> (8 * i) & 0xff)];
     }
     for (; left > 0; --left, ++at)
-      state = static_cast<Word>(kCrcTables<Word, kPolynomial>[0][(state ^ static_cast<unsigned char>(*at)) & 0xff] ^
-                                (state >> 8));
+      state = static_cast<Word>(
+          kCrcTables<Word, kPolynomial>[0][(state ^ static_cast<unsigned char>(*at)) & 0xff] ^
+          (state >> 8));
     state_ = state;
   }
   [[nodiscard]] Word value() const { return static_cast<Word>(~state_); }

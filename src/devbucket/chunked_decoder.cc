@@ -16,7 +16,8 @@ constexpr std::string_view kEmptySha256 =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 std::unexpected<ApiError> refuse_framing(std::string_view why) {
-  return refuse(400, "InvalidChunkSizeError", "The aws-chunked body is broken: " + std::string(why));
+  return refuse(400, "InvalidChunkSizeError",
+                "The aws-chunked body is broken: " + std::string(why));
 }
 
 std::unexpected<ApiError> refuse_signature() {
@@ -28,9 +29,9 @@ std::unexpected<ApiError> refuse_signature() {
 bool advance(ChunkSigning& signing, std::string_view algorithm, std::string_view hashes,
              std::string_view claimed) {
   std::string text(algorithm);
-  for (const std::string_view part : {std::string_view(signing.timestamp),
-                                      std::string_view(signing.scope),
-                                      std::string_view(signing.previous), hashes}) {
+  for (const std::string_view part :
+       {std::string_view(signing.timestamp), std::string_view(signing.scope),
+        std::string_view(signing.previous), hashes}) {
     text += '\n';
     text += part;
   }
@@ -76,9 +77,12 @@ ApiResult<void> ChunkedDecoder::finish() {
 
 ApiResult<void> ChunkedDecoder::on_line() {
   switch (state_) {
-    case State::size_line: return on_size_line();
-    case State::trailer_line: return on_trailer_line();
-    default: break;
+    case State::size_line:
+      return on_size_line();
+    case State::trailer_line:
+      return on_trailer_line();
+    default:
+      break;
   }
   if (!line_.empty()) return refuse_framing("a chunk is longer than its size");
   state_ = State::size_line;
@@ -88,8 +92,7 @@ ApiResult<void> ChunkedDecoder::on_line() {
 ApiResult<void> ChunkedDecoder::on_size_line() {
   const std::string_view line = line_;
   const std::size_t semicolon = std::min(line.find(';'), line.size());
-  const auto [end, error] =
-      std::from_chars(line.data(), line.data() + semicolon, left_, 16);
+  const auto [end, error] = std::from_chars(line.data(), line.data() + semicolon, left_, 16);
   if (error != std::errc() || end != line.data() + semicolon)
     return refuse_framing("a size is not a number");
   constexpr std::string_view kSignature = ";chunk-signature=";

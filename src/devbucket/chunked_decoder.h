@@ -16,14 +16,14 @@ namespace shoal::devbucket {
 
 // What the signatures of chunks are made with.
 struct ChunkSigning {
-  std::string key;       // the signing key of the day
+  std::string key;  // the signing key of the day
   std::string timestamp;
   std::string scope;     // "20130524/us-east-1/s3/aws4_request"
   std::string previous;  // signature of the headers, then of each chunk
 };
 
-// Takes the aws-chunked framing off a body: HEX[;chunk-signature=SIG] CRLF DATA CRLF ... 0[...] CRLF
-// [trailers] CRLF. Checks the signatures when it is given the means. confined.
+// Takes the aws-chunked framing off a body: HEX[;chunk-signature=SIG] CRLF DATA CRLF ... 0[...]
+// CRLF [trailers] CRLF. Checks the signatures when it is given the means. confined.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 class ChunkedDecoder {
  public:

@@ -19,13 +19,15 @@ ApiResult<CopySource> open_copy_source(const Request& request, Buckets& buckets)
     return refuse(400, "InvalidArgument", "The copy source must be /bucket/key.");
   CopySource from;
   from.bucket = buckets.find(path.substr(0, slash));
-  if (!from.bucket) return refuse(404, "NoSuchBucket", "The bucket of the copy source does not exist.");
+  if (!from.bucket)
+    return refuse(404, "NoSuchBucket", "The bucket of the copy source does not exist.");
   auto source = open_source(from.bucket, path.substr(slash + 1));
   if (!source) return refuse(std::move(source).error());
   from.source = std::move(*source);
   const std::string_view prefix =
       request.dialect == Dialect::oss ? "x-oss-copy-source-" : "x-amz-copy-source-";
-  auto conditions = check_conditions(request, prefix, from.source.meta.etag, from.source.mtime_seconds);
+  auto conditions =
+      check_conditions(request, prefix, from.source.meta.etag, from.source.mtime_seconds);
   if (!conditions) return refuse(std::move(conditions).error());
   return from;
 }

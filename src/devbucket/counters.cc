@@ -21,17 +21,30 @@ void Counters::begin(RequestClass kind) {
   }
 }
 
-void Counters::end(RequestClass kind) { of(kind).in_flight.fetch_sub(1, kRelaxed); }
+void Counters::end(RequestClass kind) {
+  of(kind).in_flight.fetch_sub(1, kRelaxed);
+}
 
 void Counters::inject(RequestClass kind, FaultAction action) {
   ClassCounters& counts = of(kind);
   switch (action) {
-    case FaultAction::none: return;
-    case FaultAction::throttle: counts.throttled.fetch_add(1, kRelaxed); return;
-    case FaultAction::error: counts.errors.fetch_add(1, kRelaxed); return;
-    case FaultAction::reset: counts.resets.fetch_add(1, kRelaxed); return;
-    case FaultAction::truncate: counts.truncated.fetch_add(1, kRelaxed); return;
-    case FaultAction::corrupt: counts.corrupted.fetch_add(1, kRelaxed); return;
+    case FaultAction::none:
+      return;
+    case FaultAction::throttle:
+      counts.throttled.fetch_add(1, kRelaxed);
+      return;
+    case FaultAction::error:
+      counts.errors.fetch_add(1, kRelaxed);
+      return;
+    case FaultAction::reset:
+      counts.resets.fetch_add(1, kRelaxed);
+      return;
+    case FaultAction::truncate:
+      counts.truncated.fetch_add(1, kRelaxed);
+      return;
+    case FaultAction::corrupt:
+      counts.corrupted.fetch_add(1, kRelaxed);
+      return;
   }
 }
 
@@ -62,9 +75,9 @@ std::string Counters::to_json() const {
         name_of(static_cast<RequestClass>(i)), counts.requests.load(kRelaxed),
         counts.bytes_in.load(kRelaxed), counts.bytes_out.load(kRelaxed),
         counts.refused.load(kRelaxed), counts.in_flight_max.load(kRelaxed),
-        counts.throttled.load(kRelaxed), counts.errors.load(kRelaxed),
-        counts.resets.load(kRelaxed), counts.truncated.load(kRelaxed),
-        counts.corrupted.load(kRelaxed), counts.empty_pages.load(kRelaxed));
+        counts.throttled.load(kRelaxed), counts.errors.load(kRelaxed), counts.resets.load(kRelaxed),
+        counts.truncated.load(kRelaxed), counts.corrupted.load(kRelaxed),
+        counts.empty_pages.load(kRelaxed));
   }
   json += fmt::format(R"("total":{{"requests":{},"bytes_in":{},"bytes_out":{}}}}})", requests,
                       bytes_in, bytes_out);

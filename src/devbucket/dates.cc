@@ -51,9 +51,10 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-std::optional<std::int64_t> join(std::optional<std::int64_t> year, std::optional<std::int64_t> month,
-                                 std::optional<std::int64_t> day, std::string_view hour,
-                                 std::string_view minute, std::string_view second) {
+std::optional<std::int64_t> join(std::optional<std::int64_t> year,
+                                 std::optional<std::int64_t> month, std::optional<std::int64_t> day,
+                                 std::string_view hour, std::string_view minute,
+                                 std::string_view second) {
   const auto h = number(hour);
   const auto m = number(minute);
   const auto s = number(second);

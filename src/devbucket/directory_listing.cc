@@ -102,8 +102,8 @@ void DirectoryListing::add(std::string_view name, bool is_directory, bool is_esc
   const bool is_beside =
       !is_directory && is_escaped && disk_name(name, NameKind::file) == std::string(name);
   if (is_directory) names_ += '/';
-  entries_.push_back({offset, static_cast<std::uint16_t>(names_.size() - offset), is_directory,
-                      is_beside});
+  entries_.push_back(
+      {offset, static_cast<std::uint16_t>(names_.size() - offset), is_directory, is_beside});
 }
 
 void DirectoryListing::sort() {
@@ -128,10 +128,9 @@ std::string DirectoryListing::disk_name_of(std::size_t index) const {
 }
 
 std::size_t DirectoryListing::lower_bound(std::string_view wanted) const {
-  const auto found = std::ranges::lower_bound(
-      entries_, wanted, {}, [this](const Entry& entry) {
-        return std::string_view(names_).substr(entry.name_offset, entry.name_bytes);
-      });
+  const auto found = std::ranges::lower_bound(entries_, wanted, {}, [this](const Entry& entry) {
+    return std::string_view(names_).substr(entry.name_offset, entry.name_bytes);
+  });
   return static_cast<std::size_t>(found - entries_.begin());
 }
 
@@ -203,7 +202,8 @@ bool DirectoryCursor::seek(std::string_view target) {
     if (frame.index == 0) break;
     // A directory whose name starts `rest` sorts immediately before it, yet holds keys above it.
     const std::size_t before = frame.index - 1;
-    if (!frame.listing->entry(before).is_directory || !rest.starts_with(frame.listing->name(before)))
+    if (!frame.listing->entry(before).is_directory ||
+        !rest.starts_with(frame.listing->name(before)))
       break;
     frame.index = before;
     push_child(frame);
@@ -243,7 +243,8 @@ bool DirectoryCursor::settle() {
 bool DirectoryCursor::describe(ListedObject& object) {
   Frame& frame = frames_.back();
   if (!frame.directory.is_open())
-    frame.directory = open_below(root_, frame.path.empty() ? "." : frame.path, O_PATH | O_DIRECTORY);
+    frame.directory =
+        open_below(root_, frame.path.empty() ? "." : frame.path, O_PATH | O_DIRECTORY);
   if (!frame.directory.is_open()) return false;
   const std::string name = frame.listing->disk_name_of(frame.index);
   struct stat stat {};

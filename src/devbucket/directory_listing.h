@@ -15,8 +15,9 @@
 #include "devbucket/list_page.h"
 #include "devbucket/unique_fd.h"
 
-// Listings of directories, sorted as keys are, kept in memory until the directory changes. A page of
-// a million-entry directory then costs a binary search and one stat per key, not a million reads.
+// Listings of directories, sorted as keys are, kept in memory until the directory changes. A page
+// of a million-entry directory then costs a binary search and one stat per key, not a million
+// reads.
 
 namespace shoal::devbucket {
 
@@ -33,7 +34,8 @@ class DirectoryListing {
   static std::shared_ptr<const DirectoryListing> read(int root, const std::string& path);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  // The entry's part of the key; ends in '/' for directories, which sorts them where their keys are.
+  // The entry's part of the key; ends in '/' for directories, which sorts them where their keys
+  // are.
   [[nodiscard]] std::string_view name(std::size_t index) const {
     return std::string_view(names_).substr(entries_[index].name_offset, entries_[index].name_bytes);
   }

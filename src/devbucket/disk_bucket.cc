@@ -53,9 +53,9 @@ ApiResult<DiskBucket::OpenObject> DiskBucket::open(std::string_view key, int fla
     for (const Beside beside : {Beside::nothing, Beside::directory}) {
       OpenObject object;
       // O_NONBLOCK: opening a FIFO somebody left here must not wait for its other end.
-      object.file = open_below(
-          root_.get(), join(path.directory, disk_name(path.name, NameKind::file, beside)),
-          flags | O_NONBLOCK);
+      object.file = open_below(root_.get(),
+                               join(path.directory, disk_name(path.name, NameKind::file, beside)),
+                               flags | O_NONBLOCK);
       if (!object.file.is_open() && (errno == EMFILE || errno == ENFILE || errno == EACCES))
         return refuse_errno("open the object's file");
       if (!object.file.is_open() || ::fstat(object.file.get(), &object.stat) != 0) continue;
@@ -122,7 +122,8 @@ ApiResult<void> DiskBucket::rename_locked(const std::string& staged, std::string
     return join(path.directory, disk_name(path.name, NameKind::file, beside));
   };
   const std::string own = path_of(Beside::nothing);
-  const std::string aside = path_of(Beside::directory);  // the same for names that are escaped anyway
+  const std::string aside =
+      path_of(Beside::directory);  // the same for names that are escaped anyway
   auto place = make_place_locked(own);
   if (!place) return refuse(std::move(place).error());
   if (::renameat(root_.get(), staged.c_str(), place->directory.get(), place->name.c_str()) == 0) {
@@ -144,7 +145,8 @@ ApiResult<DiskBucket::Place> DiskBucket::make_place_locked(const std::string& pa
   const std::string top = ".";
   place.directory = open_below(root_.get(), top, O_PATH | O_DIRECTORY);
   constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  for (std::size_t slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+  for (std::size_t slash = rest.find('/'); slash != std::string_view::npos;
+       slash = rest.find('/')) {
     const std::string name(rest.substr(0, slash));
     rest.remove_prefix(slash + 1);
     const int parent = place.directory.get();
@@ -221,6 +223,8 @@ std::unique_ptr<KeyCursor> DiskBucket::cursor() {
   return std::make_unique<DirectoryCursor>(listings_, root_.get(), path_);
 }
 
-bool DiskBucket::has_keys() { return cursor()->seek(""); }
+bool DiskBucket::has_keys() {
+  return cursor()->seek("");
+}
 
 }  // namespace shoal::devbucket

@@ -39,8 +39,8 @@ class DiskBucket {
   };
   [[nodiscard]] ApiResult<Staged> stage();
   // Gives a staged file its record and its place, replacing what is there unless `must_be_new`
-  // (then PreconditionFailed). Returns the ETag: meta's, or one of size and time where the file system
-  // cannot keep the record.
+  // (then PreconditionFailed). Returns the ETag: meta's, or one of size and time where the file
+  // system cannot keep the record.
   [[nodiscard]] ApiResult<std::string> commit(std::string_view key, Staged staged,
                                               const ObjectMeta& meta, bool must_be_new);
   // Removes a staged file that is not wanted.

@@ -39,10 +39,11 @@ struct FaultDecision {
   FaultAction action = FaultAction::none;
   std::chrono::milliseconds latency{0};
   bool is_empty_page = false;
+  std::uint64_t place = 0;  // any number: which bit of the body is wrong
 };
 
-// Decides what happens to each request. The n-th request of a class meets the same fate in every run
-// with the same seed, whatever the other classes do. synchronized.
+// Decides what happens to each request. The n-th request of a class meets the same fate in every
+// run with the same seed, whatever the other classes do. synchronized.
 class Faults {
  public:
   explicit Faults(const FaultOptions& options);
@@ -52,8 +53,8 @@ class Faults {
   struct alignas(64) ClassState {
     std::atomic<std::uint64_t> requests = 0;  // relaxed: every value is handed out once
     std::mutex mutex;
-    double tokens = 1;    // guarded by mutex
-    TimePoint refilled;   // guarded by mutex
+    double tokens = 1;   // guarded by mutex
+    TimePoint refilled;  // guarded by mutex
   };
   [[nodiscard]] bool is_over_rate(const FaultPlan& plan, ClassState& state, TimePoint now);
 

@@ -93,7 +93,8 @@ Result<InventedSet> parse_invented(std::string_view text) {
   const auto [stop, error] = std::from_chars(parts[1].data(), end, set.count);
   if (error != std::errc() || stop != end || set.count == 0 || set.count > kCountMax)
     return refuse_text(text, "the count is not between 1 and 10^12");
-  if (parts[2] != "flat" && parts[2] != "tree") return refuse_text(text, "the shape is not flat or tree");
+  if (parts[2] != "flat" && parts[2] != "tree")
+    return refuse_text(text, "the shape is not flat or tree");
   set.shape = parts[2] == "flat" ? InventedShape::flat : InventedShape::tree;
   set.days = days_per_symbol(set.count);
   set.size_min_bytes = set.size_max_bytes = kSizeDefaultBytes;

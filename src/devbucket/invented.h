@@ -9,12 +9,13 @@
 #include "base/result.h"
 
 // Datasets that are computed instead of stored: key i is known from i and i from key i, so that
-// millions of objects cost no disk and a listing can start anywhere. Tests use the same functions to
-// know what they must read. Pure; immutable.
+// millions of objects cost no disk and a listing can start anywhere. Tests use the same functions
+// to know what they must read. Pure; immutable.
 //
 // Content: lines of 64 bytes. The line at offset o of the object with key k is
 //   o as 16 lower-case hex digits, a space, the last 46 bytes of k padded with '.', a newline
-// cut off at the object's size. So every aligned 64 bytes tell which object and place they are from.
+// cut off at the object's size. So every aligned 64 bytes tell which object and place they are
+// from.
 
 namespace shoal::devbucket {
 

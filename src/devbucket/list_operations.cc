@@ -106,8 +106,7 @@ class PageXml final : public PageSink {
     append_element(contents_, "Size", object.size_bytes);
     contents_ += form_.is_oss ? "<StorageClass>Standard</StorageClass>"
                               : "<StorageClass>STANDARD</StorageClass>";
-    if (form_.wants_owner)
-      contents_ += kOwnerXml;
+    if (form_.wants_owner) contents_ += kOwnerXml;
     contents_ += "</Contents>";
   }
   void on_common_prefix(std::string_view prefix) override {
@@ -186,7 +185,8 @@ Service::Answer Service::list_objects(Exchange& exchange) {
   PageEnd end;
   // An empty page that asks the client to come again at the same place. Version 1 has no way to say
   // that: its marker is the last key.
-  const bool is_empty_page = exchange.fault.is_empty_page && form->is_v2 && form->query.keys_max > 0;
+  const bool is_empty_page =
+      exchange.fault.is_empty_page && form->is_v2 && form->query.keys_max > 0;
   if (is_empty_page) {
     end.is_truncated = true;
     end.last = form->query.after;

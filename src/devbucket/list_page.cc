@@ -29,8 +29,9 @@ PageEnd list_page(KeyCursor& cursor, const ListQuery& query, PageSink& sink) {
   bool more = seek_start(cursor, query);
   while (more && cursor.key().starts_with(query.prefix)) {
     const std::string_view key = cursor.key();
-    const std::size_t found = query.delimiter.empty() ? std::string_view::npos
-                                                      : key.find(query.delimiter, query.prefix.size());
+    const std::size_t found = query.delimiter.empty()
+                                  ? std::string_view::npos
+                                  : key.find(query.delimiter, query.prefix.size());
     if (found != std::string_view::npos) {
       const std::string common(key.substr(0, found + query.delimiter.size()));
       // A marker that is itself a common prefix was answered on the page before.

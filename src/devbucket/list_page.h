@@ -50,8 +50,8 @@ class PageSink {
 
 struct PageEnd {
   bool is_truncated = false;
-  std::uint32_t count = 0;      // objects and common prefixes
-  std::string last;             // the last of them; where the next page starts
+  std::uint32_t count = 0;  // objects and common prefixes
+  std::string last;         // the last of them; where the next page starts
   bool last_is_prefix = false;
 };
 

@@ -56,7 +56,8 @@ ApiResult<std::string> Uploads::create(const UploadInfo& info) {
   file << store::hex(info.key) << '\n';
   for (const auto& [name, value] : info.headers) file << name << ':' << value << '\n';
   file.close();
-  if (error || !file) return refuse(500, "InternalError", "The upload could not be stored on disk.");
+  if (error || !file)
+    return refuse(500, "InternalError", "The upload could not be stored on disk.");
   return id;
 }
 

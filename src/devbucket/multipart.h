@@ -40,7 +40,8 @@ class Uploads {
   [[nodiscard]] std::vector<UploadInfo> list() const;
   // A part replaces an earlier one of its number.
   [[nodiscard]] ApiResult<void> add_part(std::string_view id, std::uint32_t number,
-                                         std::string_view md5_hex, const DiskBucket::Staged& staged);
+                                         std::string_view md5_hex,
+                                         const DiskBucket::Staged& staged);
   [[nodiscard]] std::vector<UploadPart> parts(std::string_view id) const;
   void remove(std::string_view id);
 

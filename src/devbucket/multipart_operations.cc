@@ -108,7 +108,8 @@ ApiResult<std::vector<UploadPart>> choose_parts(const std::vector<UploadPart>& s
     if (found == stored.end() || found->md5_hex != part.etag)
       return refuse(400, "InvalidPart",
                     "One or more of the specified parts could not be found, or its ETag does not "
-                    "match: part " + std::to_string(part.number));
+                    "match: part " +
+                        std::to_string(part.number));
     if (!chosen.empty() && chosen.back().size_bytes < part_bytes_min)
       return refuse(400, "EntityTooSmall",
                     "Your proposed upload is smaller than the minimum allowed size: part " +
@@ -135,7 +136,9 @@ ApiResult<ObjectMeta> join_parts(const DiskBucket& bucket, const std::vector<Upl
   std::string digests;
   for (const UploadPart& part : parts) {
     const ObjectSource source{ObjectBytes(open_below(bucket.root(), part.path, O_RDONLY)),
-                              part.size_bytes, part.mtime_seconds, {}};
+                              part.size_bytes,
+                              part.mtime_seconds,
+                              {}};
     if (auto done = append_range(source, 0, part.size_bytes, target, sums); !done)
       return refuse(std::move(done).error());
     digests += raw_md5(part.md5_hex);
@@ -269,7 +272,8 @@ Service::Answer Service::list_parts(const Exchange& exchange) {
   const std::string id = param(request, "uploadId");
   if (auto info = uploads.find(id, request.key); !info) return refuse(std::move(info).error());
   const std::uint32_t after = number(param(request, "part-number-marker")).value_or(0);
-  const std::uint32_t parts_max = std::min(number(param(request, "max-parts")).value_or(1000), 1000u);
+  const std::uint32_t parts_max =
+      std::min(number(param(request, "max-parts")).value_or(1000), 1000u);
   std::string xml = head("ListPartsResult", request);
   append_element(xml, "Key", request.key);
   append_element(xml, "UploadId", id);
@@ -307,7 +311,8 @@ Service::Answer Service::list_uploads(const Exchange& exchange) {
   const std::string prefix = param(request, "prefix");
   const std::string key_marker = param(request, "key-marker");
   const std::string id_marker = param(request, "upload-id-marker");
-  const std::uint32_t count_max = std::min(number(param(request, "max-uploads")).value_or(1000), 1000u);
+  const std::uint32_t count_max =
+      std::min(number(param(request, "max-uploads")).value_or(1000), 1000u);
   append_element(xml, "KeyMarker", key_marker);
   append_element(xml, "UploadIdMarker", id_marker);
   append_element(xml, "MaxUploads", std::uint64_t{count_max});
@@ -317,8 +322,9 @@ Service::Answer Service::list_uploads(const Exchange& exchange) {
   UploadInfo last;
   if (exchange.bucket.disk != nullptr) {
     for (const UploadInfo& upload : Uploads(*exchange.bucket.disk).list()) {
-      const bool is_after = upload.key > key_marker || (upload.key == key_marker && !id_marker.empty() &&
-                                                        upload.id > id_marker);
+      const bool is_after =
+          upload.key > key_marker ||
+          (upload.key == key_marker && !id_marker.empty() && upload.id > id_marker);
       if (!upload.key.starts_with(prefix) || (!key_marker.empty() && !is_after)) continue;
       if (count == count_max) {
         is_truncated = true;

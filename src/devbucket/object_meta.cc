@@ -46,9 +46,12 @@ std::optional<MetaBrief> take_brief(std::string_view& record, const struct stat&
 
 std::string_view oss_name(ObjectType type) {
   switch (type) {
-    case ObjectType::multipart: return "Multipart";
-    case ObjectType::appendable: return "Appendable";
-    case ObjectType::normal: break;
+    case ObjectType::multipart:
+      return "Multipart";
+    case ObjectType::appendable:
+      return "Appendable";
+    case ObjectType::normal:
+      break;
   }
   return "Normal";
 }
@@ -101,7 +104,8 @@ std::string weak_etag(const struct stat& file) {
   std::array<char, 40> text{};
   char* end = std::to_chars(text.data(), text.data() + 16, mtime_ns(file), 16).ptr;
   *end++ = '-';
-  end = std::to_chars(end, text.data() + text.size(), static_cast<std::uint64_t>(file.st_size), 16).ptr;
+  end = std::to_chars(end, text.data() + text.size(), static_cast<std::uint64_t>(file.st_size), 16)
+            .ptr;
   return {text.data(), end};
 }
 

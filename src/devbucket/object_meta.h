@@ -11,9 +11,9 @@
 #include <vector>
 
 // What a bucket knows of an object besides its bytes: the ETag a client computed its trust on, the
-// headers it sent along. Kept in the extended attribute user.shoal.devbucket of the file. A file that
-// somebody else wrote has none, or one whose size and time no longer fit; its ETag is then made from
-// its size and time.
+// headers it sent along. Kept in the extended attribute user.shoal.devbucket of the file. A file
+// that somebody else wrote has none, or one whose size and time no longer fit; its ETag is then
+// made from its size and time.
 
 namespace shoal::devbucket {
 
@@ -31,7 +31,8 @@ struct ObjectMeta {
 // The most bytes of an encoded record; ext4 keeps attributes in one block of 4 KiB.
 inline constexpr std::size_t kMetaBytesMax = 3800;
 
-// "ETAG TYPE SIZE MTIME CRC64\n", then "name:value\n" per header. `file` is what the record holds for.
+// "ETAG TYPE SIZE MTIME CRC64\n", then "name:value\n" per header. `file` is what the record holds
+// for.
 [[nodiscard]] std::string encode_meta(const ObjectMeta& meta, const struct stat& file);
 // The record if it is one and holds for `file`.
 [[nodiscard]] std::optional<ObjectMeta> decode_meta(std::string_view record,

@@ -20,7 +20,9 @@ bool is_plain(std::string_view component) {
          !component.starts_with(kReserved) && component.size() <= limits::kNameBytesMax;
 }
 
-bool is_label_char(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_label_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 }  // namespace
 

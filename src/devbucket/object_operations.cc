@@ -29,8 +29,8 @@ void add_object_headers(Response& response, const ObjectSource& source, const Re
   response.add_header("ETag", quoted_etag(source.meta.etag, request.dialect));
   response.headers += "Accept-Ranges: bytes\r\n";
   constexpr std::array<std::string_view, 6> kOverridable = {
-      "cache-control", "content-disposition", "content-encoding",
-      "content-language", "content-type", "expires"};
+      "cache-control",    "content-disposition", "content-encoding",
+      "content-language", "content-type",        "expires"};
   const auto overridden = [&](std::string_view name) -> const std::string* {
     if (request.query.empty() || std::ranges::find(kOverridable, name) == kOverridable.end())
       return nullptr;
@@ -107,7 +107,8 @@ ApiResult<ObjectMeta> append_to(DiskBucket& bucket, std::string_view key, BodyRe
   sums.crc64 = Crc64Xz(old.crc64.value_or(0));
   if (auto done = append_range(addition, 0, body.size_bytes(), object->file.get(), sums); !done) {
     // Back to what the record describes; if even that fails the file is nobody's appendable object.
-    if (::ftruncate(object->file.get(), object->stat.st_size) != 0) return refuse(std::move(done).error());
+    if (::ftruncate(object->file.get(), object->stat.st_size) != 0)
+      return refuse(std::move(done).error());
     if (auto kept = bucket.update_meta(*object, old); !kept) return refuse(std::move(kept).error());
     return refuse(std::move(done).error());
   }
@@ -130,13 +131,15 @@ Service::Answer Service::get_object(const Exchange& exchange) {
     error.headers += "ETag: " + quoted_etag(source->meta.etag, request.dialect) + "\r\n";
     return refuse(std::move(error));
   }
-  const bool is_lenient = request.dialect == Dialect::oss &&
-                          request.headers.find("x-oss-range-behavior") != "standard";
-  const ByteRange range =
-      parse_range(request.headers.find("range"), source->size_bytes,
-                  is_lenient ? RangeRules::oss_lenient : RangeRules::standard);
+  const bool is_lenient =
+      request.dialect == Dialect::oss && request.headers.find("x-oss-range-behavior") != "standard";
+  const ByteRange range = parse_range(request.headers.find("range"), source->size_bytes,
+                                      is_lenient ? RangeRules::oss_lenient : RangeRules::standard);
   if (range.kind == RangeKind::unsatisfiable) {
-    ApiError error{416, "InvalidRange", "The requested range is not satisfiable", {},
+    ApiError error{416,
+                   "InvalidRange",
+                   "The requested range is not satisfiable",
+                   {},
                    "Content-Range: bytes */" + std::to_string(source->size_bytes) + "\r\n"};
     append_element(error.elements, "RangeRequested", request.headers.find("range"));
     append_element(error.elements, "ActualObjectSize", source->size_bytes);
@@ -162,8 +165,7 @@ Service::Answer Service::put_object(Exchange& exchange) {
   if (const auto match = request.headers.find("if-match"); !match.empty()) {
     auto object = exchange.bucket.disk->open(request.key);
     if (!object) return refuse(std::move(object).error());
-    auto conditions =
-        check_conditions(request, "", object->meta.etag, object->stat.st_mtim.tv_sec);
+    auto conditions = check_conditions(request, "", object->meta.etag, object->stat.st_mtim.tv_sec);
     if (!conditions) return refuse(std::move(conditions).error());
   }
   const ObjectMeta meta{exchange.body->md5_hex(), ObjectType::normal, exchange.body->crc64(),
@@ -198,8 +200,8 @@ Service::Answer Service::copy_object(Exchange& exchange) {
   }
   meta.etag = copied->md5_hex;
   if (request.dialect == Dialect::oss) meta.crc64 = copied->crc64;
-  auto etag = exchange.bucket.disk->commit(request.key, std::move(*staged), meta,
-                                           must_be_new(request));
+  auto etag =
+      exchange.bucket.disk->commit(request.key, std::move(*staged), meta, must_be_new(request));
   if (!etag) return refuse(for_dialect(std::move(etag).error(), request));
   std::string xml(kXmlDeclaration);
   xml += "<CopyObjectResult><LastModified>";
@@ -226,7 +228,8 @@ Service::Answer Service::append_object(Exchange& exchange) {
   const std::string* position_text = request.param("position");
   std::uint64_t position = 0;
   if (position_text == nullptr ||
-      std::from_chars(position_text->data(), position_text->data() + position_text->size(), position)
+      std::from_chars(position_text->data(), position_text->data() + position_text->size(),
+                      position)
               .ec != std::errc())
     return refuse(400, "InvalidArgument", "The position to append at is missing or no number.");
   auto headers = kept_headers(request);
@@ -238,13 +241,16 @@ Service::Answer Service::append_object(Exchange& exchange) {
   if (source && source->meta.type != ObjectType::appendable)
     return refuse(409, "ObjectNotAppendable", "The object is not appendable");
   if (position != old_bytes)
-    return refuse(ApiError{409, "PositionNotEqualToLength", "Position is not equal to file length",
-                           {}, "x-oss-next-append-position: " + std::to_string(old_bytes) + "\r\n"});
+    return refuse(ApiError{409,
+                           "PositionNotEqualToLength",
+                           "Position is not equal to file length",
+                           {},
+                           "x-oss-next-append-position: " + std::to_string(old_bytes) + "\r\n"});
   if (old_bytes + exchange.body->size_bytes() > kAppendBytesMax)
     return refuse(409, "EntityTooLarge", "An appendable object holds at most 5 GiB.");
-  auto appended = source ? append_to(bucket, request.key, *exchange.body, source->meta)
-                         : start_appendable(bucket, request.key, *exchange.body,
-                                            std::move(*headers));
+  auto appended = source
+                      ? append_to(bucket, request.key, *exchange.body, source->meta)
+                      : start_appendable(bucket, request.key, *exchange.body, std::move(*headers));
   if (!appended) return refuse(std::move(appended).error());
   Response response;
   response.add_header("ETag", quoted_etag(appended->etag, request.dialect));

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 1u << 20;
 
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
 
 // Whether an If-Match or If-None-Match header names the ETag.
 bool names_etag(std::string_view header, std::string_view etag) {
@@ -102,8 +104,7 @@ ApiResult<std::vector<std::pair<std::string, std::string>>> kept_headers(const R
                                                      "content-type",     "expires"};
   std::vector<std::pair<std::string, std::string>> kept;
   std::size_t bytes = 0;
-  const std::string_view user =
-      request.dialect == Dialect::oss ? "x-oss-meta-" : "x-amz-meta-";
+  const std::string_view user = request.dialect == Dialect::oss ? "x-oss-meta-" : "x-amz-meta-";
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     std::string name(request.headers.name(i));
     std::string value(request.headers.value(i));

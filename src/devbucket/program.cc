@@ -60,7 +60,8 @@ void add_fault_options(CLI::App& app, FaultOptions& faults) {
                    "Refuse what goes beyond this many requests per second (503 SlowDown)")
         ->check(CLI::NonNegativeNumber)
         ->group(group);
-    app.add_option(flag + "-reset", plan.reset, "Probability of a connection reset in place of the answer")
+    app.add_option(flag + "-reset", plan.reset,
+                   "Probability of a connection reset in place of the answer")
         ->check(probability)
         ->group(group);
     app.add_option(flag + "-truncate", plan.truncate, "Probability of half a body")
@@ -84,7 +85,8 @@ void add_fault_options(CLI::App& app, FaultOptions& faults) {
 void add_options(CLI::App& app, ProgramOptions& options) {
   app.add_option("DIR", options.server.directory, "Directory to serve")->required();
   app.add_option("--port", options.server.port, "Port; 0 takes a free one")->default_val(9000);
-  app.add_option("--bind", options.server.bind_address, "Address to listen on")->capture_default_str();
+  app.add_option("--bind", options.server.bind_address, "Address to listen on")
+      ->capture_default_str();
   app.add_option("--port-file", options.port_file, "Write the port number to this file when ready");
   app.add_option("--threads", options.server.thread_count, "Threads (default: one per processor)")
       ->check(CLI::Range(1, 256));
@@ -93,9 +95,10 @@ void add_options(CLI::App& app, ProgramOptions& options) {
   app.add_option("--region", options.server.auth.region, "Refuse signatures for another region");
   app.add_option("--clock-skew-s", options.server.clock_offset_seconds,
                  "Seconds to add to this server's clock");
-  app.add_option("--invent", options.invented,
-                 "BUCKET:COUNT:SHAPE[:SIZE]: a bucket of computed objects; SHAPE flat or tree, SIZE "
-                 "8KiB or 1KiB-16KiB");
+  app.add_option(
+      "--invent", options.invented,
+      "BUCKET:COUNT:SHAPE[:SIZE]: a bucket of computed objects; SHAPE flat or tree, SIZE "
+      "8KiB or 1KiB-16KiB");
   add_fault_options(app, options.server.faults);
   app.footer(kExamples);
 }
@@ -125,8 +128,10 @@ int serve(ProgramOptions& options) {
     }
     options.server.invented.push_back(std::move(*set));
   }
-  add_key(options.server.auth.keys, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN");
-  add_key(options.server.auth.keys, "OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN");
+  add_key(options.server.auth.keys, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+          "AWS_SESSION_TOKEN");
+  add_key(options.server.auth.keys, "OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET",
+          "OSS_SESSION_TOKEN");
   // Blocked before the first thread starts, so that only sigwait below sees them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -139,8 +144,9 @@ int serve(ProgramOptions& options) {
   if (!server) return report(server.error());
   const std::size_t keys = options.server.auth.keys.size();
   if (keys == 0)
-    fmt::print("shoal-devbucket: no keys in the environment: only anonymous (unsigned) requests are "
-               "accepted, and all of those\n");
+    fmt::print(
+        "shoal-devbucket: no keys in the environment: only anonymous (unsigned) requests are "
+        "accepted, and all of those\n");
   fmt::print("shoal-devbucket: serving {} on http://{}:{} ({} key{} accepted)\n",
              options.server.directory, options.server.bind_address, (*server)->port(), keys,
              keys == 1 ? "" : "s");
@@ -159,7 +165,8 @@ int serve(ProgramOptions& options) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
-  CLI::App app("An S3 and OSS server for a directory, for development and tests.", "shoal-devbucket");
+  CLI::App app("An S3 and OSS server for a directory, for development and tests.",
+               "shoal-devbucket");
   ProgramOptions options;
   try {
     add_options(app, options);

@@ -10,15 +10,40 @@ namespace shoal::devbucket {
 namespace {
 
 // Sub-resources of a bucket that clients ask for and that have no effect here.
-constexpr std::array<std::string_view, 31> kBucketProbes = {
-    "accelerate", "acl", "analytics", "bucketInfo", "cors", "encryption", "intelligent-tiering",
-    "inventory", "lifecycle", "logging", "metrics", "notification", "object-lock",
-    "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "referer", "replication",
-    "requestPayment", "resourceGroup", "stat", "tagging", "transferAcceleration", "versioning",
-    "versions", "website", "worm", "qosInfo", "cname", "style"};
+constexpr std::array<std::string_view, 31> kBucketProbes = {"accelerate",
+                                                            "acl",
+                                                            "analytics",
+                                                            "bucketInfo",
+                                                            "cors",
+                                                            "encryption",
+                                                            "intelligent-tiering",
+                                                            "inventory",
+                                                            "lifecycle",
+                                                            "logging",
+                                                            "metrics",
+                                                            "notification",
+                                                            "object-lock",
+                                                            "ownershipControls",
+                                                            "policy",
+                                                            "policyStatus",
+                                                            "publicAccessBlock",
+                                                            "referer",
+                                                            "replication",
+                                                            "requestPayment",
+                                                            "resourceGroup",
+                                                            "stat",
+                                                            "tagging",
+                                                            "transferAcceleration",
+                                                            "versioning",
+                                                            "versions",
+                                                            "website",
+                                                            "worm",
+                                                            "qosInfo",
+                                                            "cname",
+                                                            "style"};
 constexpr std::array<std::string_view, 10> kObjectProbes = {
-    "acl", "attributes", "legal-hold", "objectMeta", "restore", "retention", "select", "symlink",
-    "tagging", "torrent"};
+    "acl",       "attributes", "legal-hold", "objectMeta", "restore",
+    "retention", "select",     "symlink",    "tagging",    "torrent"};
 
 template <std::size_t kCount>
 bool has_any(const Request& request, const std::array<std::string_view, kCount>& names) {
@@ -27,7 +52,9 @@ bool has_any(const Request& request, const std::array<std::string_view, kCount>&
   });
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Takes a dotted IPv4 address off the end; false when there is none.
 bool remove_address_suffix(std::string_view& host) {
@@ -144,17 +171,22 @@ std::string_view name_of(RequestClass kind) {
 RequestClass class_of(Operation operation) {
   using enum Operation;
   switch (operation) {
-    case get_object: return RequestClass::get;
+    case get_object:
+      return RequestClass::get;
     case head_object:
-    case head_bucket: return RequestClass::head;
+    case head_bucket:
+      return RequestClass::head;
     case list_objects:
-    case list_objects_v2: return RequestClass::list;
+    case list_objects_v2:
+      return RequestClass::list;
     case put_object:
     case copy_object:
     case append_object:
     case upload_part:
-    case upload_part_copy: return RequestClass::put;
-    default: return RequestClass::other;
+    case upload_part_copy:
+      return RequestClass::put;
+    default:
+      return RequestClass::other;
   }
 }
 

@@ -21,11 +21,32 @@ inline constexpr std::size_t kRequestClasses = 5;
 [[nodiscard]] std::string_view name_of(RequestClass kind);
 
 enum class Operation {
-  list_buckets, create_bucket, delete_bucket, head_bucket, get_location, probe_bucket,
-  list_objects, list_objects_v2, delete_objects, list_uploads,
-  get_object, head_object, put_object, copy_object, delete_object, append_object, probe_object,
-  create_upload, upload_part, upload_part_copy, complete_upload, abort_upload, list_parts,
-  stats, reset_stats, unsupported,
+  list_buckets,
+  create_bucket,
+  delete_bucket,
+  head_bucket,
+  get_location,
+  probe_bucket,
+  list_objects,
+  list_objects_v2,
+  delete_objects,
+  list_uploads,
+  get_object,
+  head_object,
+  put_object,
+  copy_object,
+  delete_object,
+  append_object,
+  probe_object,
+  create_upload,
+  upload_part,
+  upload_part_copy,
+  complete_upload,
+  abort_upload,
+  list_parts,
+  stats,
+  reset_stats,
+  unsupported,
 };
 [[nodiscard]] RequestClass class_of(Operation operation);
 
@@ -65,7 +86,7 @@ struct Request {
   HeaderList headers;
 
   // Filled by understand().
-  std::string path;                                         // decoded
+  std::string path;                                        // decoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded
   Dialect dialect = Dialect::s3;
   std::string bucket;  // empty: the service
@@ -86,9 +107,9 @@ struct Request {
 void understand(Request& request, const std::function<bool(std::string_view)>& is_bucket);
 
 // The bucket a host name addresses, or empty when it addresses the whole service: all of what
-// precedes ".localhost", "A.B.C.D.nip.io", or the services' own ".s3.", ".s3-" and ".oss-"; otherwise
-// the first label if it is a bucket.
-[[nodiscard]] std::string_view bucket_of_host(std::string_view host,
-                                              const std::function<bool(std::string_view)>& is_bucket);
+// precedes ".localhost", "A.B.C.D.nip.io", or the services' own ".s3.", ".s3-" and ".oss-";
+// otherwise the first label if it is a bucket.
+[[nodiscard]] std::string_view bucket_of_host(
+    std::string_view host, const std::function<bool(std::string_view)>& is_bucket);
 
 }  // namespace shoal::devbucket

@@ -23,15 +23,14 @@ class ObjectBytes {
   // Fills `target` with the bytes from `offset` on; the number read, short at the end of a file, -1
   // when the disk failed.
   [[nodiscard]] std::int64_t read(std::uint64_t offset, std::span<char> target) const;
-  [[nodiscard]] bool is_none() const {
-    return std::holds_alternative<std::monostate>(source_);
-  }
+  [[nodiscard]] bool is_none() const { return std::holds_alternative<std::monostate>(source_); }
 
  private:
   std::variant<std::monostate, UniqueFd, std::string> source_;
 };
 
-// An answer without the parts that every answer has (Date, request id, length, connection). confined.
+// An answer without the parts that every answer has (Date, request id, length, connection).
+// confined.
 struct Response {
   int status = 200;
   std::string headers;  // lines, each ending in CRLF

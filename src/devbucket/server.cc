@@ -8,9 +8,9 @@
 
 #include "devbucket/session.h"
 
-// One io_context per thread, connections dealt out in turn: a connection, its timers and its buffers
-// belong to one thread, and the data path takes no lock. Operations that may read a huge directory or
-// copy a huge object run on a few workers, so that they hold nobody up.
+// One io_context per thread, connections dealt out in turn: a connection, its timers and its
+// buffers belong to one thread, and the data path takes no lock. Operations that may read a huge
+// directory or copy a huge object run on a few workers, so that they hold nobody up.
 
 namespace shoal::devbucket {
 
@@ -19,7 +19,7 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto kIdleMax = std::chrono::seconds(180);     // longer than clients keep connections
+constexpr auto kIdleMax = std::chrono::seconds(180);  // longer than clients keep connections
 constexpr auto kSweepEvery = std::chrono::seconds(15);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr unsigned kWorkersMin = 2;
@@ -49,23 +49,23 @@ struct Server::Impl {
   void accept() {
     Loop& loop = *loops[next_loop];
     next_loop = (next_loop + 1) % loops.size();
-    acceptor->async_accept(loop.context, [this, &loop](const boost::system::error_code& error,
-                                                       tcp::socket socket) {
-      if (error == asio::error::operation_aborted) return;
-      if (error) {  // no descriptor left: connections that end will free some
-        accept_timer->expires_after(kAcceptPause);
-        accept_timer->async_wait([this](const boost::system::error_code& canceled) {
-          if (!canceled) accept();
+    acceptor->async_accept(
+        loop.context, [this, &loop](const boost::system::error_code& error, tcp::socket socket) {
+          if (error == asio::error::operation_aborted) return;
+          if (error) {  // no descriptor left: connections that end will free some
+            accept_timer->expires_after(kAcceptPause);
+            accept_timer->async_wait([this](const boost::system::error_code& canceled) {
+              if (!canceled) accept();
+            });
+            return;
+          }
+          asio::post(loop.context, [this, &loop, socket = std::move(socket)]() mutable {
+            boost::system::error_code ignored;
+            socket.set_option(tcp::no_delay(true), ignored);
+            std::make_shared<Session>(std::move(socket), loop, workers, service)->start();
+          });
+          accept();
         });
-        return;
-      }
-      asio::post(loop.context, [this, &loop, socket = std::move(socket)]() mutable {
-        boost::system::error_code ignored;
-        socket.set_option(tcp::no_delay(true), ignored);
-        std::make_shared<Session>(std::move(socket), loop, workers, service)->start();
-      });
-      accept();
-    });
   }
 
   void sweep(std::size_t index) {
@@ -78,7 +78,8 @@ struct Server::Impl {
     });
   }
 
-  // Destroyed from the last to the first: threads have ended by then, sessions die with their loops.
+  // Destroyed from the last to the first: threads have ended by then, sessions die with their
+  // loops.
   Service service;
   asio::thread_pool workers;
   std::vector<std::unique_ptr<Loop>> loops;
@@ -92,7 +93,9 @@ struct Server::Impl {
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   SHOAL_TRY(auto buckets, Buckets::open(options.directory, options.invented));
@@ -126,9 +129,13 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-std::uint16_t Server::port() const { return impl_->port; }
+std::uint16_t Server::port() const {
+  return impl_->port;
+}
 
-std::string Server::counts() const { return impl_->service.counters().to_json(); }
+std::string Server::counts() const {
+  return impl_->service.counters().to_json();
+}
 
 void Server::stop() {
   for (auto& loop : impl_->loops) loop->context.stop();

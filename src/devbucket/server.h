@@ -16,16 +16,16 @@ namespace shoal::devbucket {
 struct ServerOptions {
   std::string directory;
   std::string bind_address = "127.0.0.1";
-  std::uint16_t port = 0;      // 0: a free one
-  unsigned thread_count = 0;   // 0: one per processor
+  std::uint16_t port = 0;     // 0: a free one
+  unsigned thread_count = 0;  // 0: one per processor
   std::vector<InventedSet> invented;
   AuthorizerOptions auth;
   FaultOptions faults;
   std::int64_t clock_offset_seconds = 0;
 };
 
-// A running dev bucket. The constructor's caller owns its threads through it: it accepts connections
-// from start() on, until stop() or its death. synchronized.
+// A running dev bucket. The constructor's caller owns its threads through it: it accepts
+// connections from start() on, until stop() or its death. synchronized.
 class Server {
  public:
   // Errors: the directory is missing, the address is in use or not ours.

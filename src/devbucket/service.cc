@@ -5,17 +5,17 @@
 #include <atomic>
 #include <chrono>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/rng.h"
 #include "devbucket/object_names.h"
 #include "store/encoding.h"
-#include "base/bytes.h"
 
 namespace shoal::devbucket {
 namespace {
 
-// A body of DeleteObjects names up to 1000 keys of 1024 bytes, one of CompleteMultipartUpload 10,000
-// parts; both fit even when they are escaped.
+// A body of DeleteObjects names up to 1000 keys of 1024 bytes, one of CompleteMultipartUpload
+// 10,000 parts; both fit even when they are escaped.
 constexpr std::size_t kTextBytesMax = 8u << 20;
 
 std::string next_request_id() {
@@ -38,8 +38,10 @@ bool needs_bucket(Operation operation) {
     case create_bucket:
     case stats:
     case reset_stats:
-    case unsupported: return false;
-    default: return true;
+    case unsupported:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -55,8 +57,10 @@ bool changes_objects(Operation operation) {
     case upload_part:
     case upload_part_copy:
     case complete_upload:
-    case abort_upload: return true;
-    default: return false;
+    case abort_upload:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -102,8 +106,7 @@ void Service::begin(Exchange& exchange) {
   } else {
     admitted = admit(exchange);
   }
-  if (!admitted)
-    exchange.response = error_response(admitted.error(), request, exchange.request_id);
+  if (!admitted) exchange.response = error_response(admitted.error(), request, exchange.request_id);
 }
 
 ApiError Service::injected_error(const Exchange& exchange) const {
@@ -111,8 +114,11 @@ ApiError Service::injected_error(const Exchange& exchange) const {
   if (exchange.fault.action == FaultAction::error)
     return {500, "InternalError", "We encountered an internal error. Please try again.", {}, {}};
   if (is_oss)
-    return {503, "TotalQpsLimitExceeded", "Total QPS limit exceeded, please reduce your request rate.",
-            {}, "x-oss-qos-delay-time: 100\r\n"};
+    return {503,
+            "TotalQpsLimitExceeded",
+            "Total QPS limit exceeded, please reduce your request rate.",
+            {},
+            "x-oss-qos-delay-time: 100\r\n"};
   return {503, "SlowDown", "Please reduce your request rate.", {}, {}};
 }
 
@@ -130,7 +136,8 @@ ApiResult<void> Service::admit(Exchange& exchange) {
     return refuse(400, "InvalidURI", "The key contains a NUL byte.");
   if (needs_bucket(request.operation)) {
     exchange.bucket = buckets_->find(request.bucket);
-    if (!exchange.bucket) return refuse(404, "NoSuchBucket", "The specified bucket does not exist.");
+    if (!exchange.bucket)
+      return refuse(404, "NoSuchBucket", "The specified bucket does not exist.");
     if (exchange.bucket.invented != nullptr && changes_objects(request.operation))
       return refuse(403, "AccessDenied", "The objects of an invented bucket cannot be changed.");
   }
@@ -155,7 +162,8 @@ ApiResult<void> Service::prepare_body(Exchange& exchange) {
     case create_bucket:
       exchange.body = std::make_unique<BodyReceiver>(request, exchange.identity, kTextBytesMax);
       return {};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -163,14 +171,17 @@ bool Service::is_slow(const Exchange& exchange) {
   using enum Operation;
   switch (exchange.request.operation) {
     case list_objects:
-    case list_objects_v2: return exchange.bucket.disk != nullptr;  // may read a huge directory
+    case list_objects_v2:
+      return exchange.bucket.disk != nullptr;  // may read a huge directory
     case delete_bucket:
     case delete_objects:
     case copy_object:
     case append_object:
     case upload_part_copy:
-    case complete_upload: return true;
-    default: return false;
+    case complete_upload:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -186,36 +197,59 @@ void Service::finish(Exchange& exchange) {
 
 Service::Answer Service::answer(Exchange& exchange) {
   switch (exchange.request.operation) {
-    case Operation::list_buckets: return list_buckets(exchange);
-    case Operation::create_bucket: return create_bucket(exchange);
-    case Operation::delete_bucket: return delete_bucket(exchange);
-    case Operation::head_bucket: return head_bucket(exchange);
-    case Operation::get_location: return get_location(exchange);
-    case Operation::probe_bucket: return probe_bucket(exchange);
+    case Operation::list_buckets:
+      return list_buckets(exchange);
+    case Operation::create_bucket:
+      return create_bucket(exchange);
+    case Operation::delete_bucket:
+      return delete_bucket(exchange);
+    case Operation::head_bucket:
+      return head_bucket(exchange);
+    case Operation::get_location:
+      return get_location(exchange);
+    case Operation::probe_bucket:
+      return probe_bucket(exchange);
     case Operation::list_objects:
-    case Operation::list_objects_v2: return list_objects(exchange);
-    case Operation::delete_objects: return delete_objects(exchange);
-    case Operation::list_uploads: return list_uploads(exchange);
-    default: return answer_object(exchange);
+    case Operation::list_objects_v2:
+      return list_objects(exchange);
+    case Operation::delete_objects:
+      return delete_objects(exchange);
+    case Operation::list_uploads:
+      return list_uploads(exchange);
+    default:
+      return answer_object(exchange);
   }
 }
 
 Service::Answer Service::answer_object(Exchange& exchange) {
   switch (exchange.request.operation) {
     case Operation::get_object:
-    case Operation::head_object: return get_object(exchange);
-    case Operation::put_object: return put_object(exchange);
-    case Operation::copy_object: return copy_object(exchange);
-    case Operation::delete_object: return delete_object(exchange);
-    case Operation::append_object: return append_object(exchange);
-    case Operation::probe_object: return probe_object(exchange);
-    case Operation::create_upload: return create_upload(exchange);
-    case Operation::upload_part: return upload_part(exchange);
-    case Operation::upload_part_copy: return upload_part_copy(exchange);
-    case Operation::complete_upload: return complete_upload(exchange);
-    case Operation::abort_upload: return abort_upload(exchange);
-    case Operation::list_parts: return list_parts(exchange);
-    default: break;
+    case Operation::head_object:
+      return get_object(exchange);
+    case Operation::put_object:
+      return put_object(exchange);
+    case Operation::copy_object:
+      return copy_object(exchange);
+    case Operation::delete_object:
+      return delete_object(exchange);
+    case Operation::append_object:
+      return append_object(exchange);
+    case Operation::probe_object:
+      return probe_object(exchange);
+    case Operation::create_upload:
+      return create_upload(exchange);
+    case Operation::upload_part:
+      return upload_part(exchange);
+    case Operation::upload_part_copy:
+      return upload_part_copy(exchange);
+    case Operation::complete_upload:
+      return complete_upload(exchange);
+    case Operation::abort_upload:
+      return abort_upload(exchange);
+    case Operation::list_parts:
+      return list_parts(exchange);
+    default:
+      break;
   }
   return refuse(501, "NotImplemented", "The dev bucket does not implement this operation.");
 }

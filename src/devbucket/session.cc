@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devbucket/session.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
-#include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "devbucket/dates.h"
@@ -18,13 +18,14 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
 constexpr std::size_t kBufferBytesMax = 128u << 10;
-constexpr std::uint64_t kBlockBytes = 256u << 10;     // of a body per write
+constexpr std::uint64_t kBlockBytes = 256u << 10;      // of a body per write
 constexpr std::uint64_t kDiscardBytesMax = 64u << 20;  // of a refused body before hanging up
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 void append_number(std::string& text, std::uint64_t value) {
   std::array<char, 20> digits{};
-  text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  text.append(digits.data(),
+              std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
 }
 
 // The Date header line; formatted once a second per thread.
@@ -79,8 +80,9 @@ void Session::on_header(const error_code& error) {
     if (error.category() != make_error_code(http::error::end_of_stream).category() ||
         error == http::error::end_of_stream || error == http::error::partial_message)
       return close();
-    exchange_.response = error_response({400, "BadRequest", "The request is not HTTP: " + error.message(), {}, {}},
-                                        exchange_.request, "-");
+    exchange_.response =
+        error_response({400, "BadRequest", "The request is not HTTP: " + error.message(), {}, {}},
+                       exchange_.request, "-");
     keeps_alive_ = false;
     return respond();
   }
@@ -198,9 +200,11 @@ bool Session::load_block(std::uint64_t offset) {
     return bytes;
   });
   if (!is_read) return false;
-  const std::uint64_t middle = body_length_ / 2;
-  if (exchange_.fault.action == FaultAction::corrupt && middle >= offset && middle < offset + bytes) {
-    block_[static_cast<std::size_t>(middle - offset)] ^= 1;
+  // Not the same bit every time: a client that asks again and gets the same may well believe it.
+  const std::uint64_t wrong = exchange_.fault.place / 8 % std::max<std::uint64_t>(body_length_, 1);
+  if (exchange_.fault.action == FaultAction::corrupt && wrong >= offset && wrong < offset + bytes) {
+    char& byte = block_[static_cast<std::size_t>(wrong - offset)];
+    byte = static_cast<char>(byte ^ (1 << (exchange_.fault.place % 8)));
     service_.counters().inject(exchange_.kind, FaultAction::corrupt);
   }
   return true;

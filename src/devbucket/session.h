@@ -70,14 +70,14 @@ class Session final : public std::enable_shared_from_this<Session> {
   boost::beast::flat_buffer buffer_;
   std::optional<RequestParser> parser_;
   Exchange exchange_;
-  bool is_counted_ = false;   // begin() has counted the request in flight
-  bool is_waiting_ = true;    // for the client
+  bool is_counted_ = false;  // begin() has counted the request in flight
+  bool is_waiting_ = true;   // for the client
   TimePoint waiting_since_;
 
   std::string head_;
   std::string block_;
-  std::uint64_t body_length_ = 0;   // of the answer
-  std::uint64_t body_end_ = 0;      // where sending stops: earlier if the body is to be cut off
+  std::uint64_t body_length_ = 0;  // of the answer
+  std::uint64_t body_end_ = 0;     // where sending stops: earlier if the body is to be cut off
   std::uint64_t body_sent_ = 0;
   bool keeps_alive_ = true;
 };

@@ -63,14 +63,23 @@ bool needs_escape(char c) {
 void append_escaped(std::string& xml, std::string_view text) {
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!needs_escape(text[i])) [[likely]] continue;
+    if (!needs_escape(text[i])) [[likely]]
+      continue;
     xml.append(text, done, i - done);
     done = i + 1;
     switch (text[i]) {
-      case '&': xml += "&amp;"; break;
-      case '<': xml += "&lt;"; break;
-      case '>': xml += "&gt;"; break;
-      case '"': xml += "&quot;"; break;
+      case '&':
+        xml += "&amp;";
+        break;
+      case '<':
+        xml += "&lt;";
+        break;
+      case '>':
+        xml += "&gt;";
+        break;
+      case '"':
+        xml += "&quot;";
+        break;
       default:
         xml += "&#";
         xml += std::to_string(static_cast<int>(text[i]));
@@ -108,7 +117,8 @@ ApiResult<std::vector<XmlLeaf>> read_xml_leaves(std::string_view document) {
   const auto status =
       XML_Parse(parser.get(), document.data(), static_cast<int>(document.size()), XML_TRUE);
   if (status != XML_STATUS_OK || reader.refused)
-    return refuse(400, "MalformedXML", "The XML you provided was not well-formed or did not validate.");
+    return refuse(400, "MalformedXML",
+                  "The XML you provided was not well-formed or did not validate.");
   return std::move(reader.leaves);
 }
 

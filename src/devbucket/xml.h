@@ -8,7 +8,8 @@
 
 #include "devbucket/api_error.h"
 
-// The little XML the services speak: appending escaped text, and reading small request bodies. Pure.
+// The little XML the services speak: appending escaped text, and reading small request bodies.
+// Pure.
 
 namespace shoal::devbucket {
 

@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t kDigits = 32;
 constexpr std::uint64_t kNoMd5Max = 4;  // ETags that are something else, before the check may end
 
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
+bool is_hex(char c) {
+  return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+}
 
 // OSS writes ETags in upper case.
 bool is_same_hex(const std::string& lower, const std::string& any) {
@@ -28,8 +30,7 @@ bool is_same_hex(const std::string& lower, const std::string& any) {
 bool BodyCheck::covers(const format::Extent& extent) const {
   return extent.object_offset == 0 && extent.length == extent.object_size &&
          extent.length <= kBytesMax && extent.etag.size() == kDigits &&
-         std::ranges::all_of(extent.etag, is_hex) &&
-         !(no_md5_ >= kNoMd5Max && no_md5_ > fitting_);
+         std::ranges::all_of(extent.etag, is_hex) && !(no_md5_ >= kNoMd5Max && no_md5_ > fitting_);
 }
 
 BodyCheck::Verdict BodyCheck::judge(FetchOp& op) {

@@ -3,15 +3,15 @@
 
 #include <cstdint>
 
-#include "format/records.h"
 #include "fetch/fetch_op.h"
+#include "format/records.h"
 
 namespace shoal::fetch {
 
-// Whether a body is what the service stored, for objects whose ETag is the MD5 of their bytes. TCP's
-// checksum lets one wrong segment in some ten million through, proxies and memory have faults of
-// their own, and nothing else on a plain http:// connection would notice. The cost is the MD5, about
-// 700 MB/s on one core: 14 us for an object of 10 kB.
+// Whether a body is what the service stored, for objects whose ETag is the MD5 of their bytes.
+// TCP's checksum lets one wrong segment in some ten million through, proxies and memory have faults
+// of their own, and nothing else on a plain http:// connection would notice. The cost is the MD5,
+// about 700 MB/s on one core: 14 us for an object of 10 kB.
 //
 // An ETag of 32 hex digits need not be an MD5: with SSE-KMS, SSE-C or in some services it is a
 // random name. So a body that does not fit is fetched again. Two different bodies of one version:

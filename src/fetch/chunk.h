@@ -23,7 +23,8 @@ struct ByteRange {
 //
 //   absent --GET starts--> filling (an op) --GET ends--> in memory --flush--> in memory and in file
 //     ^                        |                            |                    |          |
-//     |<------- failed --------'<------- dropped -----------'            evicted |          | dropped
+//     |<------- failed --------'<------- dropped -----------'            evicted |          |
+//     dropped
 //     '<----------------------------------------------------------------- ------ ' <-- in file only
 //
 // The chunk is sealed when all its object blocks are in the file. Blocks between objects are in no
@@ -43,10 +44,10 @@ struct Chunk {
   std::uint64_t xxh3 = 0;           // of the blocks in the file
 
   Busy busy = Busy::no;
-  bool verified = true;     // false: restored by a start, checksum not checked yet
+  bool verified = true;  // false: restored by a start, checksum not checked yet
   bool sealed = false;
-  bool discard = false;     // the file's bytes cannot be used: drop them once nobody reads them
-  bool room_wanted = false; // waits for cache space
+  bool discard = false;      // the file's bytes cannot be used: drop them once nobody reads them
+  bool room_wanted = false;  // waits for cache space
   std::uint32_t file_reads = 0;  // pins: the file's bytes must stay
   std::uint32_t in_flight = 0;   // GETs that write into the buffer
   TimePoint touched{};

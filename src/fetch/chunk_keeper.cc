@@ -26,7 +26,9 @@ ChunkKeeper::ChunkKeeper(KeeperParts parts, ChunkTable& table, Counters& counter
       host_(host),
       pool_(parts_.buffer_bytes, parts_.geometry.chunk_bytes) {}
 
-ChunkKeeper::~ChunkKeeper() { SHOAL_ASSERT(!sweep_timer_); }
+ChunkKeeper::~ChunkKeeper() {
+  SHOAL_ASSERT(!sweep_timer_);
+}
 
 void ChunkKeeper::stop() {
   release_all();
@@ -49,8 +51,8 @@ bool ChunkKeeper::reserve(Chunk& chunk, std::uint32_t begin, std::uint32_t end, 
   return true;
 }
 
-// Gives up least recently used buffers until `bytes` are free. False: not (yet) enough; then flushes
-// that will free some are under way, or a GET's end will bring the next attempt.
+// Gives up least recently used buffers until `bytes` are free. False: not (yet) enough; then
+// flushes that will free some are under way, or a GET's end will bring the next attempt.
 bool ChunkKeeper::relieve(std::uint64_t bytes, bool demand) {
   const std::uint64_t before = pool_.used_bytes();
   const int passes = demand ? 2 : 1;
@@ -166,7 +168,9 @@ std::uint64_t ChunkKeeper::evict(std::uint64_t bytes) {
   return started;
 }
 
-void ChunkKeeper::discard(Chunk& chunk) { start_drop(chunk, DropReason::damaged); }
+void ChunkKeeper::discard(Chunk& chunk) {
+  start_drop(chunk, DropReason::damaged);
+}
 
 void ChunkKeeper::start_drop(Chunk& chunk, DropReason reason) {
   SHOAL_ASSERT(chunk.busy == Chunk::Busy::no && chunk.file_reads == 0);

@@ -13,16 +13,16 @@
 #include "fetch/counters.h"
 
 // Moves chunks between their buffers and the cache file: verifies what a start found, flushes what
-// was fetched, evicts what is old, and finds memory and cache space when they run short. A chunk has
-// at most one such job at a time (Chunk::busy). A failure here costs a fetch, never a read.
+// was fetched, evicts what is old, and finds memory and cache space when they run short. A chunk
+// has at most one such job at a time (Chunk::busy). A failure here costs a fetch, never a read.
 
 namespace shoal::fetch {
 
 class KeeperHost {
  public:
   virtual ~KeeperHost() = default;
-  // A job with the chunk's file bytes ended: what waits for it can go on. Last use of `chunk` by the
-  // keeper; the host settles it in the table.
+  // A job with the chunk's file bytes ended: what waits for it can go on. Last use of `chunk` by
+  // the keeper; the host settles it in the table.
   virtual void on_chunk_ready(Chunk& chunk) = 0;
   // Prefetched blocks [begin, end) were dropped before anybody read them.
   virtual void on_wasted(const Chunk& chunk, std::uint32_t begin, std::uint32_t end) = 0;
@@ -30,7 +30,7 @@ class KeeperHost {
 
 struct KeeperParts {
   LoopExecutor& executor;
-  Executor& worker;          // for what blocks on a disk
+  Executor& worker;  // for what blocks on a disk
   cache::FileIo& io;
   cache::CacheStore* cache;  // null: memory only
   cache::Budget& buffer_bytes;
@@ -67,7 +67,8 @@ class ChunkKeeper {
 
  private:
   struct FlushJob;
-  using FlushJobPtr = std::shared_ptr<FlushJob>;  // shared by its writes' callbacks; last one ends it
+  using FlushJobPtr =
+      std::shared_ptr<FlushJob>;  // shared by its writes' callbacks; last one ends it
   enum class DropReason { evicted, damaged };
 
   bool relieve(std::uint64_t bytes, bool demand);
@@ -100,8 +101,8 @@ class ChunkKeeper {
   std::uint64_t jobs_ = 0;
   std::uint64_t dropping_bytes_ = 0;
   bool memory_wanted_ = false;
-  std::vector<ChunkId> room_wanted_;        // full cache: flush again after an eviction
-  std::vector<FlushJobPtr> space_wanted_;   // full disk: write again after an eviction
+  std::vector<ChunkId> room_wanted_;       // full cache: flush again after an eviction
+  std::vector<FlushJobPtr> space_wanted_;  // full disk: write again after an eviction
   std::optional<LoopExecutor::TimerId> sweep_timer_;
 };
 

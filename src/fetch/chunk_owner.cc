@@ -22,7 +22,9 @@ ChunkOwner::ChunkOwner(OwnerParts parts)
       queue_(parts_.store, parts_.requests, counters_),
       deadlines_(parts_.executor, [this](ReadPart& part) { expire(part); }) {}
 
-ChunkOwner::~ChunkOwner() { SHOAL_ASSERT(!close_timer_); }
+ChunkOwner::~ChunkOwner() {
+  SHOAL_ASSERT(!close_timer_);
+}
 
 void ChunkOwner::restore(ChunkId id, const format::CacheRecord& record) {
   Chunk& chunk = table_.get(id);
@@ -40,7 +42,8 @@ void ChunkOwner::restore(ChunkId id, const format::CacheRecord& record) {
 // ---- arrival
 
 void ChunkOwner::submit(ReadPart& part) {
-  // Release: what the caller wrote to `part` is seen by drain(), which takes the stack with acquire.
+  // Release: what the caller wrote to `part` is seen by drain(), which takes the stack with
+  // acquire.
   ReadPart* head = inbox_.load(std::memory_order_relaxed);
   do {
     part.next = head;
@@ -124,8 +127,8 @@ bool ChunkOwner::must_pend(Chunk& chunk, ReadPart& part) {
         std::max(chunk.in_memory.next_out(block), chunk.in_file.next_out(block));
     if (known > block) {
       block = known;
-    } else if (const FetchOp* op = op_at(chunk, block * parts_.geometry.block_bytes,
-                                          parts_.geometry.block_bytes)) {
+    } else if (const FetchOp* op =
+                   op_at(chunk, block * parts_.geometry.block_bytes, parts_.geometry.block_bytes)) {
       block = end_block(op->end());
     } else {
       part.hit = false;
@@ -167,8 +170,8 @@ std::uint32_t ChunkOwner::next_piece(Chunk& chunk, ReadPart& part, const Want& w
   if (op == nullptr && !chunk.sealed) {
     const format::ChunkRecord& map = *maps_.find(chunk.id);
     learn_object_blocks(chunk, map);
-    const auto extent = std::partition_point(
-        map.extents.begin(), map.extents.end(), [&](const format::Extent& e) {
+    const auto extent =
+        std::partition_point(map.extents.begin(), map.extents.end(), [&](const format::Extent& e) {
           return round_up(e.chunk_offset + e.length, block_bytes) <= want.begin;
         });
     if (extent != map.extents.end() && extent->chunk_offset <= want.begin)
@@ -242,10 +245,10 @@ void ChunkOwner::expire(ReadPart& part) {
     else
       part.error = Error(
           ErrorCode::timeout,
-          fmt::format("read of {} bytes at data address {}: the bucket has not delivered them before "
-                      "the deadline",
-                      part.target.size(),
-                      parts_.geometry.start_of(chunk.id).value + part.chunk_offset),
+          fmt::format(
+              "read of {} bytes at data address {}: the bucket has not delivered them before "
+              "the deadline",
+              part.target.size(), parts_.geometry.start_of(chunk.id).value + part.chunk_offset),
           "Check the network and the service; --io-timeout sets how long a read waits.");
   }
   if (!part.pending) part.waits += 1;  // held, as while it is pending

@@ -20,8 +20,8 @@
 // The heart of the read side. A ChunkOwner has the chunks that hash to one fetch thread and answers
 // reads of them: from the chunk's buffer, from the cache file, or by fetching the objects that lie
 // there. It is confined to its thread's executor, so nothing on the data path takes a lock; other
-// threads hand it reads through submit(), a lock-free stack that costs the executor one post however
-// many reads stand in it.
+// threads hand it reads through submit(), a lock-free stack that costs the executor one post
+// however many reads stand in it.
 //
 // A read is answered in pieces, one per stretch of blocks in the same state (see Chunk). What the
 // owner has to learn first, the chunk's map or whether its bytes in the cache file are good, it
@@ -70,8 +70,8 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   void start_prefetches() { pump(); }
   // Gives up cached chunks, least recently used first.
   void evict(std::uint64_t bytes);
-  // Ends everything and calls `done`: reads under way may finish until `deadline`, then get `closed`;
-  // fetched bytes go to the cache file. Call once. Reads that come later get `closed`.
+  // Ends everything and calls `done`: reads under way may finish until `deadline`, then get
+  // `closed`; fetched bytes go to the cache file. Call once. Reads that come later get `closed`.
   void close(TimePoint deadline, Task done);
 
   // synchronized.
@@ -79,7 +79,11 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
 
  private:
   enum class Closing { no, draining, flushing, closed };
-  struct Want { std::uint32_t begin; std::uint32_t end; std::byte* target; };
+  struct Want {
+    std::uint32_t begin;
+    std::uint32_t end;
+    std::byte* target;
+  };
 
   // chunk_owner.cc: reads
   void drain();
@@ -142,7 +146,7 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   Deadlines deadlines_;
   std::uint64_t file_reads_ = 0;
 
-  std::deque<std::pair<ChunkId, ByteRange>> prefetch_ranges_;  // not yet made into ops
+  std::deque<std::pair<ChunkId, ByteRange>> prefetch_ranges_;       // not yet made into ops
   std::unordered_map<std::uint64_t, TimePoint> prefetch_failures_;  // by data address: leave alone
   std::vector<Observation> seen_;
 

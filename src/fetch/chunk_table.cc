@@ -16,8 +16,7 @@ Chunk& ChunkTable::get(ChunkId id) {
 
 void ChunkTable::touch(Chunk& chunk, TimePoint now) {
   chunk.touched = now;
-  if (chunk.buffered_in != nullptr)
-    buffered_.splice(buffered_.end(), buffered_, chunk.buffered_at);
+  if (chunk.buffered_in != nullptr) buffered_.splice(buffered_.end(), buffered_, chunk.buffered_at);
   if (chunk.cached_in != nullptr) cached_.splice(cached_.end(), cached_, chunk.cached_at);
 }
 

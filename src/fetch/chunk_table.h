@@ -9,8 +9,8 @@
 
 namespace shoal::fetch {
 
-// The chunks of one owner that are not wholly absent, and the two orders in which they are given up:
-// those with a buffer, those with bytes in the cache file; least recently used first. confined.
+// The chunks of one owner that are not wholly absent, and the two orders in which they are given
+// up: those with a buffer, those with bytes in the cache file; least recently used first. confined.
 class ChunkTable {
  public:
   explicit ChunkTable(std::uint32_t blocks_per_chunk) : blocks_per_chunk_(blocks_per_chunk) {}

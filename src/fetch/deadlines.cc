@@ -7,7 +7,9 @@
 
 namespace shoal::fetch {
 
-Deadlines::~Deadlines() { SHOAL_ASSERT(!timer_); }
+Deadlines::~Deadlines() {
+  SHOAL_ASSERT(!timer_);
+}
 
 void Deadlines::stop() {
   SHOAL_ASSERT(parts_.empty());

@@ -24,7 +24,8 @@ class Deadlines {
   [[nodiscard]] bool empty() const { return parts_.empty(); }
   // Expires all of them, due or not.
   void expire_all();
-  // Forgets the timer, on the executor's thread; the destructor may run on another one. No part waits.
+  // Forgets the timer, on the executor's thread; the destructor may run on another one. No part
+  // waits.
   void stop();
 
  private:

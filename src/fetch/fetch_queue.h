@@ -11,8 +11,8 @@
 namespace shoal::fetch {
 
 // Two queues of fetches, demand before prefetch, and the GETs under way, within a budget of which
-// prefetch may not use the last part. Bounded by its callers: a demand op has a reader that waits, a
-// prefetch op is made only while few of them are queued. confined.
+// prefetch may not use the last part. Bounded by its callers: a demand op has a reader that waits,
+// a prefetch op is made only while few of them are queued. confined.
 class FetchQueue {
  public:
   FetchQueue(store::ObjectStore& store, cache::Budget& requests, Counters& counters)

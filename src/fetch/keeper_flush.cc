@@ -19,7 +19,7 @@ struct ChunkKeeper::FlushJob {
   Chunk& chunk;
   cache::BlockSet fresh;
   cache::Stored old;
-  const std::byte* data = nullptr;   // the chunk's buffer; stays while the chunk is flushing
+  const std::byte* data = nullptr;  // the chunk's buffer; stays while the chunk is flushing
   std::uint32_t object_blocks = 0;
   std::uint32_t writes_left = 0;
   bool tried_again = false;
@@ -73,9 +73,14 @@ bool ChunkKeeper::flush(Chunk& chunk) {
   }
   chunk.busy = Chunk::Busy::flushing;
   jobs_ += 1;
-  write(std::make_shared<FlushJob>(
-      FlushJob{chunk, std::move(fresh), {chunk.in_file, chunk.xxh3}, chunk.buffer.data(),
-               chunk.object_blocks, 0, false, {}}));
+  write(std::make_shared<FlushJob>(FlushJob{chunk,
+                                            std::move(fresh),
+                                            {chunk.in_file, chunk.xxh3},
+                                            chunk.buffer.data(),
+                                            chunk.object_blocks,
+                                            0,
+                                            false,
+                                            {}}));
   return true;
 }
 
@@ -88,10 +93,11 @@ void ChunkKeeper::write(const FlushJobPtr& job) {
     const std::uint64_t offset = std::uint64_t{begin} * block_bytes;
     const ByteSpan bytes(job->data + offset, std::uint64_t{end - begin} * block_bytes);
     job->writes_left += 1;
-    parts_.io.write(parts_.cache->fd(), bytes, base + offset, [this, job](Result<std::size_t> wrote) {
-      if (!wrote && !job->error) job->error = std::move(wrote).error();
-      on_written(job);
-    });
+    parts_.io.write(parts_.cache->fd(), bytes, base + offset,
+                    [this, job](Result<std::size_t> wrote) {
+                      if (!wrote && !job->error) job->error = std::move(wrote).error();
+                      on_written(job);
+                    });
   });
   on_written(job);
 }
@@ -113,8 +119,8 @@ void ChunkKeeper::on_written(const FlushJobPtr& job) {
 
 void ChunkKeeper::commit(const FlushJobPtr& job) {
   parts_.worker.post([this, job] {
-    auto commit = parts_.cache->commit(job->chunk.id, job->old, job->fresh, job->data,
-                                       job->object_blocks);
+    auto commit =
+        parts_.cache->commit(job->chunk.id, job->old, job->fresh, job->data, job->object_blocks);
     parts_.executor.post([this, job, commit = std::move(commit)]() mutable {
       on_committed(job, std::move(commit));
     });

@@ -28,9 +28,8 @@ void MapLoader::load(ChunkId chunk) {
   // Off the loop: the index may have to read a disk.
   worker_.post([this, chunk] {
     auto record = map_.chunk(chunk);
-    executor_.post([this, chunk, record = std::move(record)]() mutable {
-      loaded(chunk, std::move(record));
-    });
+    executor_.post(
+        [this, chunk, record = std::move(record)]() mutable { loaded(chunk, std::move(record)); });
   });
 }
 

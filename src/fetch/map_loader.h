@@ -17,7 +17,8 @@ namespace shoal::fetch {
 class MapLoader {
  public:
   using Done = std::move_only_function<void(ChunkId, Result<void>)>;
-  // `done` is called on `executor` after each load; on success the map is there until the next load.
+  // `done` is called on `executor` after each load; on success the map is there until the next
+  // load.
   MapLoader(LoopExecutor& executor, Executor& worker, const index::ChunkMap& map,
             format::Geometry geometry, std::uint64_t bytes_max, Done done);
 

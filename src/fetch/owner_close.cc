@@ -50,7 +50,8 @@ void ChunkOwner::step_close() {
   report();
   closing_ = Closing::closed;
   if (close_timer_) parts_.executor.cancel(*std::exchange(close_timer_, std::nullopt));
-  // A later turn: the caller may destroy the owner in `closed_`, and this call has not returned yet.
+  // A later turn: the caller may destroy the owner in `closed_`, and this call has not returned
+  // yet.
   parts_.executor.post(std::move(closed_));
 }
 

@@ -22,10 +22,12 @@ constexpr std::size_t kPrefetchFailuresMax = 1024;
 Error explained(Error error) {
   if (error.code() == ErrorCode::precondition)
     return std::move(error).with_remedy(
-        "The object was replaced after it was listed: run `shoal index build --rebuild` and mount again.");
+        "The object was replaced after it was listed: run `shoal index build --rebuild` and mount "
+        "again.");
   if (error.code() == ErrorCode::not_found)
     return std::move(error).with_remedy(
-        "The object was deleted after it was listed: run `shoal index build --rebuild` and mount again.");
+        "The object was deleted after it was listed: run `shoal index build --rebuild` and mount "
+        "again.");
   return error;
 }
 
@@ -91,9 +93,8 @@ bool ChunkOwner::prepare(FetchOp& op) {
 
 Result<void> ChunkOwner::on_bytes(FetchOp& op, ByteSpan bytes) {
   if (bytes.size() > op.length - op.received)
-    return fail(ErrorCode::corrupt,
-                fmt::format("GET {}/{}: more bytes came than the {} asked for",
-                            parts_.store.name(), op.key, op.length));
+    return fail(ErrorCode::corrupt, fmt::format("GET {}/{}: more bytes came than the {} asked for",
+                                                parts_.store.name(), op.key, op.length));
   std::memcpy(op.chunk.buffer.data() + op.chunk_offset + op.received, bytes.data(), bytes.size());
   op.received += static_cast<std::uint32_t>(bytes.size());
   counters_.get_bytes.add(bytes.size());
@@ -104,8 +105,8 @@ Result<void> ChunkOwner::on_bytes(FetchOp& op, ByteSpan bytes) {
   return {};
 }
 
-// Answers the waiters whose bytes are there. Those are taken out first: a read that ends may look at
-// the op again.
+// Answers the waiters whose bytes are there. Those are taken out first: a read that ends may look
+// at the op again.
 void ChunkOwner::answer_arrived(FetchOp& op) {
   const std::uint32_t arrived = op.chunk_offset + op.received;
   const auto ready = std::partition(op.waiters.begin(), op.waiters.end(),

@@ -11,9 +11,9 @@
 
 namespace shoal::fetch {
 
-// The part of one read that lies in one chunk. Made by the caller of ChunkOwner::submit, borrowed by
-// the owner until on_done() has run; then it may be destroyed, from inside on_done() too. The fields
-// below the line belong to the owner.
+// The part of one read that lies in one chunk. Made by the caller of ChunkOwner::submit, borrowed
+// by the owner until on_done() has run; then it may be destroyed, from inside on_done() too. The
+// fields below the line belong to the owner.
 struct ReadPart {
   virtual ~ReadPart() = default;
   // Runs exactly once, on the owner's executor, never from inside submit().
@@ -26,14 +26,14 @@ struct ReadPart {
   bool hit = true;  // result: answered without waiting for the bucket
 
   // ---- the owner's
-  ReadPart* next = nullptr;     // in the inbox
-  std::uint32_t waits = 0;      // pieces still to come
-  bool pending = false;         // stands in its chunk's `pending`
-  bool wants_map = false;       // pending because of the chunk's map
-  bool timed = false;           // stands in the deadlines
-  bool seen = false;            // told to the observer
-  bool again = false;           // a cached piece could not be read: start over
-  std::optional<Error> error;   // first failure of a piece
+  ReadPart* next = nullptr;    // in the inbox
+  std::uint32_t waits = 0;     // pieces still to come
+  bool pending = false;        // stands in its chunk's `pending`
+  bool wants_map = false;      // pending because of the chunk's map
+  bool timed = false;          // stands in the deadlines
+  bool seen = false;           // told to the observer
+  bool again = false;          // a cached piece could not be read: start over
+  std::optional<Error> error;  // first failure of a piece
 };
 
 }  // namespace shoal::fetch

@@ -21,8 +21,8 @@ inline constexpr std::uint32_t kChunkBytesMax = 64u << 20;
 inline constexpr std::uint64_t kDataBytesMax = 1ull << 62;
 
 struct Geometry {
-  std::uint32_t block_bytes = 4096;          // EROFS block: 512 or 4096
-  std::uint32_t chunk_bytes = 4u << 20;      // multiple of block_bytes
+  std::uint32_t block_bytes = 4096;      // EROFS block: 512 or 4096
+  std::uint32_t chunk_bytes = 4u << 20;  // multiple of block_bytes
   constexpr bool operator==(const Geometry&) const = default;
   [[nodiscard]] constexpr bool is_valid() const {
     return (block_bytes == 512 || block_bytes == 4096) && chunk_bytes >= block_bytes &&
@@ -57,9 +57,7 @@ class AddressAllocator {
     return {begin};
   }
   // First free block: the data region's size so far.
-  [[nodiscard]] DataAddress end() const {
-    return {round_up(next_.value, geometry_.block_bytes)};
-  }
+  [[nodiscard]] DataAddress end() const { return {round_up(next_.value, geometry_.block_bytes)}; }
 
  private:
   Geometry geometry_;

@@ -33,13 +33,20 @@ bool is_shown(SpecialReason reason) noexcept {
 
 std::string_view name_of(SpecialReason reason) noexcept {
   switch (reason) {
-    case SpecialReason::empty_component: return "empty_component";
-    case SpecialReason::dot_component: return "dot_component";
-    case SpecialReason::nul_byte: return "nul_byte";
-    case SpecialReason::name_too_long: return "name_too_long";
-    case SpecialReason::shadowed_by_directory: return "shadowed_by_directory";
-    case SpecialReason::directory_with_bytes: return "directory_with_bytes";
-    case SpecialReason::archived: return "archived";
+    case SpecialReason::empty_component:
+      return "empty_component";
+    case SpecialReason::dot_component:
+      return "dot_component";
+    case SpecialReason::nul_byte:
+      return "nul_byte";
+    case SpecialReason::name_too_long:
+      return "name_too_long";
+    case SpecialReason::shadowed_by_directory:
+      return "shadowed_by_directory";
+    case SpecialReason::directory_with_bytes:
+      return "directory_with_bytes";
+    case SpecialReason::archived:
+      return "archived";
   }
   return "unknown";
 }
@@ -54,12 +61,15 @@ std::string_view explain(SpecialReason reason) noexcept {
     case SpecialReason::nul_byte:
       return "Not shown: the key holds a zero byte, which no file name can hold.";
     case SpecialReason::name_too_long:
-      return "Not shown: a part of the key is longer than 255 bytes, the most a file name can have.";
+      return "Not shown: a part of the key is longer than 255 bytes, the most a file name can "
+             "have.";
     case SpecialReason::shadowed_by_directory:
-      return "Not shown: other keys lie below this one, and a name cannot be a file and a directory; "
+      return "Not shown: other keys lie below this one, and a name cannot be a file and a "
+             "directory; "
              "the directory wins because it hides fewer objects.";
     case SpecialReason::directory_with_bytes:
-      return "Shown as a directory only: the key ends in a slash yet has content, which a directory "
+      return "Shown as a directory only: the key ends in a slash yet has content, which a "
+             "directory "
              "cannot show.";
     case SpecialReason::archived:
       return "Shown, but reading fails until the object is restored: its storage class keeps it "

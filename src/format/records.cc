@@ -64,8 +64,8 @@ bool take_etag(Message& message, std::string& etag) {
 // ---- shared parts of decode
 
 std::unexpected<Error> corrupt(std::string_view record, std::string_view why) {
-  return fail(ErrorCode::corrupt, std::string("decode ") + std::string(record) + " record: " +
-                                      std::string(why),
+  return fail(ErrorCode::corrupt,
+              std::string("decode ") + std::string(record) + " record: " + std::string(why),
               "The index is damaged: build it again.");
 }
 
@@ -75,7 +75,9 @@ bool parse(std::string_view bytes, Message& message) {
          message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-bool is_sane(std::uint64_t bytes) { return bytes <= kDataBytesMax; }
+bool is_sane(std::uint64_t bytes) {
+  return bytes <= kDataBytesMax;
+}
 
 void fill(const Extent& extent, pb::Extent& message) {
   message.set_path(extent.path);
@@ -208,7 +210,8 @@ Result<DatasetRecord> decode<DatasetRecord>(std::string_view bytes) {
   record.geometry.chunk_bytes = message.chunk_bytes();
   if (record.version == 0) return corrupt("dataset", "it has no version");
   if (record.url.empty()) return corrupt("dataset", "it has no URL");
-  if (!record.geometry.is_valid()) return corrupt("dataset", "its block or chunk size is impossible");
+  if (!record.geometry.is_valid())
+    return corrupt("dataset", "its block or chunk size is impossible");
   return record;
 }
 
@@ -295,8 +298,8 @@ Result<CacheRecord> decode<CacheRecord>(std::string_view bytes) {
   record.present.assign(message.present().begin(), message.present().end());
   record.sealed = message.sealed();
   record.xxh3 = message.xxh3();
-  const bool has_blocks =
-      std::any_of(record.present.begin(), record.present.end(), [](auto word) { return word != 0; });
+  const bool has_blocks = std::any_of(record.present.begin(), record.present.end(),
+                                      [](auto word) { return word != 0; });
   if (record.sealed && !has_blocks) return corrupt("cache", "it is sealed and empty");
   return record;
 }

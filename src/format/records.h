@@ -22,11 +22,11 @@ inline constexpr std::uint32_t kVolumeVersion = 1;
 
 struct DatasetRecord {
   std::uint32_t version = kVolumeVersion;
-  std::string url{};        // "s3://bucket/prefix/"
-  std::string endpoint{};   // as resolved when the index was built; empty: the provider's default
+  std::string url{};       // "s3://bucket/prefix/"
+  std::string endpoint{};  // as resolved when the index was built; empty: the provider's default
   std::string region{};
-  std::string addressing{}; // "auto", "virtual", "path"
-  std::string signature{};  // "v4", "v1"
+  std::string addressing{};  // "auto", "virtual", "path"
+  std::string signature{};   // "v4", "v1"
   bool sign_requests = true;
   Geometry geometry{};
   bool operator==(const DatasetRecord&) const = default;
@@ -37,9 +37,9 @@ struct ObjectRecord {
   Kind kind = Kind::file;
   std::uint64_t size = 0;
   std::int64_t mtime = 0;  // seconds since 1970
-  std::string etag{};        // raw text; hex MD5s are stored as 16 bytes by the encoder
+  std::string etag{};      // raw text; hex MD5s are stored as 16 bytes by the encoder
   std::string storage_class{};
-  DataAddress address{};     // set when the object has been laid out
+  DataAddress address{};  // set when the object has been laid out
   bool operator==(const ObjectRecord&) const = default;
 };
 
@@ -67,8 +67,8 @@ struct GenerationRecord {
   std::uint64_t directories = 0;  // without the root
   std::uint64_t object_bytes = 0;
   std::uint64_t special_keys = 0;
-  DataAddress data_end{};           // size of the data region
-  std::int64_t listed_at = 0;     // seconds since 1970
+  DataAddress data_end{};      // size of the data region
+  std::int64_t listed_at = 0;  // seconds since 1970
   double listing_seconds = 0;
   std::uint64_t list_requests = 0;
   bool operator==(const GenerationRecord&) const = default;
@@ -76,8 +76,8 @@ struct GenerationRecord {
 
 // One piece of the key space while a listing is under way.
 struct ListingRange {
-  std::string after{};     // keys greater than this ...
-  std::string through{};   // ... up to and including this; empty: no bound
+  std::string after{};    // keys greater than this ...
+  std::string through{};  // ... up to and including this; empty: no bound
   bool done = false;
   std::uint64_t keys = 0;  // already stored
   bool operator==(const ListingRange&) const = default;
@@ -87,22 +87,23 @@ struct ListingRange {
 struct CacheRecord {
   std::uint64_t layout_id = 0;
   std::vector<std::uint64_t> present{};  // bit i = block i of the chunk is in the file
-  bool sealed = false;                 // every block that holds object bytes is present
-  std::uint64_t xxh3 = 0;              // XXH3-64 over the present blocks in order
+  bool sealed = false;                   // every block that holds object bytes is present
+  std::uint64_t xxh3 = 0;                // XXH3-64 over the present blocks in order
   bool operator==(const CacheRecord&) const = default;
 };
 
 enum class SpecialReason : std::uint8_t {
-  empty_component,       // "a//b", "/a"
-  dot_component,         // "." or ".."
+  empty_component,  // "a//b", "/a"
+  dot_component,    // "." or ".."
   nul_byte,
-  name_too_long,         // a component over 255 bytes
-  shadowed_by_directory, // "a" beside "a/b"
-  directory_with_bytes,  // a key ending in '/' that has content: shown as a directory only
-  archived,              // storage class that cannot be read without a restore; still shown
+  name_too_long,          // a component over 255 bytes
+  shadowed_by_directory,  // "a" beside "a/b"
+  directory_with_bytes,   // a key ending in '/' that has content: shown as a directory only
+  archived,               // storage class that cannot be read without a restore; still shown
 };
-[[nodiscard]] std::string_view name_of(SpecialReason reason) noexcept;   // "empty_component"
-[[nodiscard]] std::string_view explain(SpecialReason reason) noexcept;   // one sentence: rule and why
+[[nodiscard]] std::string_view name_of(SpecialReason reason) noexcept;  // "empty_component"
+[[nodiscard]] std::string_view explain(
+    SpecialReason reason) noexcept;  // one sentence: rule and why
 struct SpecialRecord {
   std::string key{};  // whole object key
   SpecialReason reason = SpecialReason::empty_component;

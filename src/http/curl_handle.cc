@@ -56,7 +56,9 @@ std::unique_ptr<CurlHandle> CurlHandle::create(const HandleDefaults& defaults) {
   return handle;
 }
 
-CurlHandle::~CurlHandle() { curl_easy_cleanup(easy_); }
+CurlHandle::~CurlHandle() {
+  curl_easy_cleanup(easy_);
+}
 
 void CurlHandle::set_defaults(const HandleDefaults& defaults) {
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
@@ -102,10 +104,17 @@ void CurlHandle::set_method(const Request& request) {
   const char* custom = nullptr;
   curl_easy_setopt(easy_, CURLOPT_HTTPGET, 1L);  // also takes back what other methods set
   switch (request.method) {
-    case Method::get: break;
-    case Method::head: curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L); break;
-    case Method::del: custom = "DELETE"; break;
-    case Method::put: custom = "PUT"; [[fallthrough]];
+    case Method::get:
+      break;
+    case Method::head:
+      curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+      break;
+    case Method::del:
+      custom = "DELETE";
+      break;
+    case Method::put:
+      custom = "PUT";
+      [[fallthrough]];
     case Method::post:
       // Fields rather than a read callback: libcurl can send them again by itself when a kept
       // connection turns out to be closed.
@@ -137,9 +146,10 @@ Result<void> CurlHandle::set_headers(const Request& request) {
   for (const Header& header : request.headers) {
     if (header.name.find_first_of(kLineEnds) != std::string::npos ||
         header.value.find_first_of(kLineEnds) != std::string::npos)
-      return fail(ErrorCode::bad_input, describe(request.method, request.url) + ": header " +
-                                            header.name.substr(0, header.name.find_first_of(kLineEnds)) +
-                                            " contains a line end");
+      return fail(ErrorCode::bad_input,
+                  describe(request.method, request.url) + ": header " +
+                      header.name.substr(0, header.name.find_first_of(kLineEnds)) +
+                      " contains a line end");
     add_header_line(count++, header.name, header.value);
   }
   for (const std::string_view name : kForbidden) {

@@ -20,8 +20,8 @@ struct HandleDefaults {
   bool has_proxy_environment = false;
 };
 
-// One easy handle with the memory one exchange needs, used for one exchange after the other: options
-// that never change are set once, header nodes keep their memory. confined.
+// One easy handle with the memory one exchange needs, used for one exchange after the other:
+// options that never change are set once, header nodes keep their memory. confined.
 class CurlHandle {
  public:
   [[nodiscard]] static std::unique_ptr<CurlHandle> create(const HandleDefaults& defaults);
@@ -33,9 +33,10 @@ class CurlHandle {
   // The exchange under way, set by the transport.
   std::uint64_t exchange_id = 0;
 
-  // Prepares the next exchange. Until finish(), `request` and `sink` must live. `time_left`: zero for
-  // no deadline.
-  [[nodiscard]] Result<void> prepare(const Request& request, ResponseSink& sink, Duration time_left);
+  // Prepares the next exchange. Until finish(), `request` and `sink` must live. `time_left`: zero
+  // for no deadline.
+  [[nodiscard]] Result<void> prepare(const Request& request, ResponseSink& sink,
+                                     Duration time_left);
   // The outcome of the exchange that libcurl ended with `code`.
   [[nodiscard]] Result<void> outcome(CURLcode code);
   // Makes the handle ready for the pool.

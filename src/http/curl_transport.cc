@@ -3,10 +3,10 @@
 // libcurl's multi interface in its event-driven form. libcurl says which sockets it waits for and
 // when it wants to be called next; the loop's watches and timers answer.
 //
-// start() only queues. A pump, a timer of no delay, runs at the end of the loop's turn, hands queued
-// exchanges to libcurl up to the connection limit and lets it send them all in one call: that batches
-// a turn's worth of requests, and keeps libcurl out of the caller's stack. Ended exchanges give their
-// handle back before their `done` runs, so `done` may start the next one.
+// start() only queues. A pump, a timer of no delay, runs at the end of the loop's turn, hands
+// queued exchanges to libcurl up to the connection limit and lets it send them all in one call:
+// that batches a turn's worth of requests, and keeps libcurl out of the caller's stack. Ended
+// exchanges give their handle back before their `done` runs, so `done` may start the next one.
 //
 // libcurl must not be entered from its own callbacks. A sink that calls cancel() is inside one: the
 // exchange is marked, and ended when libcurl has returned.
@@ -31,7 +31,8 @@ namespace {
 
 class CurlTransport final : public Transport {
  public:
-  CurlTransport(sys::Loop& loop, CURLM* multi, std::uint32_t connections_max, HandleDefaults defaults);
+  CurlTransport(sys::Loop& loop, CURLM* multi, std::uint32_t connections_max,
+                HandleDefaults defaults);
   ~CurlTransport() override;
 
   ExchangeId start(const Request& request, ResponseSink& sink, Done done) override;
@@ -43,9 +44,9 @@ class CurlTransport final : public Transport {
     ResponseSink* sink = nullptr;
     Done done;
     TimePoint deadline = TimePoint::max();
-    std::unique_ptr<CurlHandle> handle;         // null while it waits for a connection
-    sys::Loop::TimerId queue_timer{};           // ends it at its deadline while it waits
-    bool cancelled = false;                     // by a sink, from inside libcurl
+    std::unique_ptr<CurlHandle> handle;  // null while it waits for a connection
+    sys::Loop::TimerId queue_timer{};    // ends it at its deadline while it waits
+    bool cancelled = false;              // by a sink, from inside libcurl
   };
   struct Socket {
     sys::Loop::WatchId watch{};
@@ -75,14 +76,14 @@ class CurlTransport final : public Transport {
   const HandleDefaults defaults_;
 
   sys::SlotTable<std::unique_ptr<Exchange>> exchanges_;
-  std::deque<std::uint64_t> queue_;          // waiting, oldest first; ids ended meanwhile stay in it
-  std::vector<std::uint64_t> cancelled_;     // ended as soon as libcurl returns
+  std::deque<std::uint64_t> queue_;       // waiting, oldest first; ids ended meanwhile stay in it
+  std::vector<std::uint64_t> cancelled_;  // ended as soon as libcurl returns
   std::vector<std::unique_ptr<CurlHandle>> idle_handles_;
-  std::uint32_t active_ = 0;                 // exchanges with a handle
-  std::vector<Socket> sockets_;              // by descriptor
-  sys::Loop::TimerId curl_timer_{};          // value 0: none
-  sys::Loop::TimerId pump_timer_{};          // value 0: none
-  bool curl_is_due_ = false;                 // libcurl wants its timers run at once
+  std::uint32_t active_ = 0;         // exchanges with a handle
+  std::vector<Socket> sockets_;      // by descriptor
+  sys::Loop::TimerId curl_timer_{};  // value 0: none
+  sys::Loop::TimerId pump_timer_{};  // value 0: none
+  bool curl_is_due_ = false;         // libcurl wants its timers run at once
   bool in_curl_ = false;
 };
 
@@ -167,8 +168,9 @@ void CurlTransport::begin_queued() {
 void CurlTransport::limit_wait(std::uint64_t id, Exchange& exchange) {
   exchange.queue_timer = loop_.after(exchange.deadline - loop_.clock().now(), [this, id] {
     const Request& request = (*exchanges_.find(id))->request;
-    end(id, fail(Error(ErrorCode::timeout, describe(request.method, request.url) +
-                                               ": no connection became free before the deadline",
+    end(id, fail(Error(ErrorCode::timeout,
+                       describe(request.method, request.url) +
+                           ": no connection became free before the deadline",
                        "Allow more connections or more time.")
                      .with_retry(Retry::yes)));
   });
@@ -178,8 +180,8 @@ Result<void> CurlTransport::begin(std::uint64_t id, Exchange& exchange) {
   loop_.cancel(std::exchange(exchange.queue_timer, {}));
   Duration time_left = Duration::zero();
   if (exchange.deadline != TimePoint::max())
-    time_left = std::max<Duration>(exchange.deadline - loop_.clock().now(),
-                                   std::chrono::milliseconds(1));
+    time_left =
+        std::max<Duration>(exchange.deadline - loop_.clock().now(), std::chrono::milliseconds(1));
   std::unique_ptr<CurlHandle> handle;
   if (idle_handles_.empty()) {
     handle = CurlHandle::create(defaults_);
@@ -298,8 +300,8 @@ int CurlTransport::timer_wanted(CURLM*, long milliseconds, void* self) {
 }
 
 bool has_proxy_environment() {
-  constexpr const char* kNames[] = {"http_proxy",  "https_proxy", "HTTPS_PROXY",
-                                    "all_proxy",   "ALL_PROXY"};
+  constexpr const char* kNames[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                    "ALL_PROXY"};
   return std::any_of(std::begin(kNames), std::end(kNames), [](const char* name) {
     const char* value = std::getenv(name);
     return value != nullptr && *value != '\0';
@@ -308,7 +310,8 @@ bool has_proxy_environment() {
 
 }  // namespace
 
-Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop, const CurlOptions& options) {
+Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop,
+                                                       const CurlOptions& options) {
   // Once per process and thread-safe, as a local static; libcurl keeps it until the process ends.
   static const CURLcode kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (kInitialised != CURLE_OK)
@@ -318,8 +321,11 @@ Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop, const Cu
   if (!options.ca_bundle.empty()) {
     auto bundle = sys::File::open(options.ca_bundle, sys::File::Mode::read_only);
     if (!bundle)
-      return fail(std::move(bundle).error().with_context("certificate authorities").with_remedy(
-          "Check AWS_CA_BUNDLE: it names a file of certificates in PEM form."));
+      return fail(
+          std::move(bundle)
+              .error()
+              .with_context("certificate authorities")
+              .with_remedy("Check AWS_CA_BUNDLE: it names a file of certificates in PEM form."));
   }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return fail(ErrorCode::limit, "curl_multi_init: out of memory");

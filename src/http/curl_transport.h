@@ -19,9 +19,9 @@ struct CurlOptions {
 // libcurl's multi handle with its sockets polled on `loop` and its timers on the loop's timers.
 // confined to `loop`; keeps connections alive and reuses easy handles. `loop` outlives it. At most
 // connections_max exchanges are under way; later ones wait in the order of their start() (how many,
-// the caller bounds). Destroying it, which must not happen inside one of its callbacks, ends what is
-// under way: their `done` is posted to the loop with ErrorCode::canceled. Proxies are taken from the environment (https_proxy, no_proxy, ...).
-// Fails with not_found when ca_bundle cannot be read.
+// the caller bounds). Destroying it, which must not happen inside one of its callbacks, ends what
+// is under way: their `done` is posted to the loop with ErrorCode::canceled. Proxies are taken from
+// the environment (https_proxy, no_proxy, ...). Fails with not_found when ca_bundle cannot be read.
 [[nodiscard]] Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop,
                                                                      const CurlOptions& options);
 

@@ -7,11 +7,16 @@ namespace shoal::http {
 
 std::string_view name_of(Method method) noexcept {
   switch (method) {
-    case Method::get: return "GET";
-    case Method::head: return "HEAD";
-    case Method::put: return "PUT";
-    case Method::post: return "POST";
-    case Method::del: return "DELETE";
+    case Method::get:
+      return "GET";
+    case Method::head:
+      return "HEAD";
+    case Method::put:
+      return "PUT";
+    case Method::post:
+      return "POST";
+    case Method::del:
+      return "DELETE";
   }
   return "?";
 }

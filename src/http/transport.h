@@ -22,7 +22,8 @@ struct Header {
 };
 
 // One HTTP exchange, ready to send. The transport adds Host, User-Agent (both unless given here),
-// Content-Length and Connection and nothing else: no Accept, no Accept-Encoding, no Content-Type, no Expect, no redirects followed, the path sent as it is.
+// Content-Length and Connection and nothing else: no Accept, no Accept-Encoding, no Content-Type,
+// no Expect, no redirects followed, the path sent as it is.
 struct Request {
   Method method = Method::get;
   std::string url = {};  // scheme://host[:port]/path?query, percent-encoded by the caller
@@ -39,8 +40,8 @@ struct ResponseHead {
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
 };
 
-// Receives one response. Calls come on the transport's executor in the order on_head (once), on_body
-// (any number). Returning an error ends the exchange, and `done` gets that error.
+// Receives one response. Calls come on the transport's executor in the order on_head (once),
+// on_body (any number). Returning an error ends the exchange, and `done` gets that error.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
@@ -53,11 +54,12 @@ struct ExchangeId {
 };
 
 // Speaks HTTP/1.1. confined to one executor. An HTTP status is not an error here: `done` gets an
-// error only when no complete response came: unavailable (not reached, connection lost, body shorter
-// than announced, certificate not trusted, not HTTP), timeout, canceled, bad_input (no URL, a header
-// with a line end), or the sink's own error. Its text names the host, the path and the reason, never
-// the query, which may hold a signature. Retry is yes when the exchange had no effect or the method
-// may be repeated (get, head, del), unknown_effect for a put or post that may have arrived.
+// error only when no complete response came: unavailable (not reached, connection lost, body
+// shorter than announced, certificate not trusted, not HTTP), timeout, canceled, bad_input (no URL,
+// a header with a line end), or the sink's own error. Its text names the host, the path and the
+// reason, never the query, which may hold a signature. Retry is yes when the exchange had no effect
+// or the method may be repeated (get, head, del), unknown_effect for a put or post that may have
+// arrived.
 class Transport {
  public:
   using Done = std::move_only_function<void(Result<void>)>;

@@ -23,9 +23,10 @@ Result<Database*> writable_database(Index& index) {
 // keep describing it: the new one replaces it together with the generation.
 Result<void> state_dataset(Database& database, const Index& index, const DatasetRecord& dataset) {
   if (dataset.url.empty() || !dataset.geometry.is_valid())
-    return fail(ErrorCode::bad_input, "build index " + database.directory().string() +
-                                          ": the dataset has no URL or an impossible block or "
-                                          "chunk size",
+    return fail(ErrorCode::bad_input,
+                "build index " + database.directory().string() +
+                    ": the dataset has no URL or an impossible block or "
+                    "chunk size",
                 "Use blocks of 512 or 4096 bytes and chunks that are a multiple of them, up to "
                 "64 MiB.");
   SHOAL_TRY(const auto stored, index.dataset());
@@ -33,9 +34,9 @@ Result<void> state_dataset(Database& database, const Index& index, const Dataset
     const auto named = [](const DatasetRecord& record) {
       return record.endpoint.empty() ? record.url : record.url + " at " + record.endpoint;
     };
-    return fail(ErrorCode::precondition, "build index " + database.directory().string() +
-                                             ": it holds " + named(*stored) + ", not " +
-                                             named(dataset),
+    return fail(ErrorCode::precondition,
+                "build index " + database.directory().string() + ": it holds " + named(*stored) +
+                    ", not " + named(dataset),
                 "Use another directory for this dataset, or delete the volume.");
   }
   SHOAL_TRY(const auto generation, index.generation());

@@ -27,7 +27,7 @@ struct BuildProgress {
   std::uint64_t bytes = 0;
   std::uint64_t list_requests = 0;
   std::uint32_t active_ranges = 0;
-  double fraction = 0;             // estimate in [0, 1] of the current phase
+  double fraction = 0;  // estimate in [0, 1] of the current phase
   std::chrono::duration<double> elapsed{};
 };
 

@@ -22,8 +22,8 @@ Result<void> ChunkFiles::add(std::string path, const format::ObjectRecord& objec
     extent.object_offset = offset;
     extent.chunk_offset =
         static_cast<std::uint32_t>(address.value - geometry_.start_of(chunk).value);
-    extent.length = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        object.size - offset, geometry_.chunk_bytes - extent.chunk_offset));
+    extent.length = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(object.size - offset, geometry_.chunk_bytes - extent.chunk_offset));
     // Records of one extent, put one behind the other, are the record of all of them: encoded as
     // they come, a chunk of thousands of tiny files costs its bytes and no more.
     record_ += format::encode(one);

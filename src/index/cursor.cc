@@ -7,7 +7,9 @@ namespace {
 
 // First key behind a path and everything below it. Both begin with the path's key, followed by
 // nothing or by a zero byte; the next possible key goes on with a one byte.
-std::string key_behind(std::string_view path) { return format::walk_key(path) + '\x01'; }
+std::string key_behind(std::string_view path) {
+  return format::walk_key(path) + '\x01';
+}
 
 class RocksCursor final : public Cursor {
  public:

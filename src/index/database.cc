@@ -14,8 +14,8 @@
 namespace shoal::index {
 namespace {
 
-constexpr std::size_t kBlockCacheBytes = 32u << 20;   // index blocks of 10 M objects are about half
-constexpr std::size_t kMemtableBytes = 4u << 20;      // of one family; only cache states use it much
+constexpr std::size_t kBlockCacheBytes = 32u << 20;  // index blocks of 10 M objects are about half
+constexpr std::size_t kMemtableBytes = 4u << 20;     // of one family; only cache states use it much
 constexpr std::size_t kMemtableBytesAll = 16u << 20;  // all families
 constexpr std::uint64_t kWalBytesMax = 32u << 20;     // replayed by every read-only open
 constexpr std::uint64_t kFreeBytesMin = 2u << 20;     // manifest, options and the first log
@@ -26,9 +26,8 @@ constexpr int kReadOnlyAttempts = 5;                  // the writer may delete f
 constexpr int kStagingRunsMax = 64;
 constexpr int kNever = 1 << 30;
 
-constexpr std::array<Family, kFamilies> kAllFamilies{Family::meta,    Family::objects,
-                                                     Family::chunks,  Family::special,
-                                                     Family::cache,   Family::staging};
+constexpr std::array<Family, kFamilies> kAllFamilies{
+    Family::meta, Family::objects, Family::chunks, Family::special, Family::cache, Family::staging};
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -49,8 +48,8 @@ bool has_database(const std::filesystem::path& directory) {
   return std::filesystem::exists(directory / "CURRENT", ignored);
 }
 
-// RocksDB's first writes must find room: where its library has assertions, as Debian's has, one that
-// does not ends the process.
+// RocksDB's first writes must find room: where its library has assertions, as Debian's has, one
+// that does not ends the process.
 Result<void> check_space(const std::filesystem::path& directory) {
   std::error_code unknown;
   const auto space = std::filesystem::space(directory, unknown);
@@ -70,12 +69,18 @@ bool is_lock_failure(const rocksdb::Status& status) {
 
 const char* name_of(Family family) {
   switch (family) {
-    case Family::meta: return "meta";
-    case Family::objects: return "objects";
-    case Family::chunks: return "chunks";
-    case Family::special: return "special";
-    case Family::cache: return "cache";
-    case Family::staging: return "staging";
+    case Family::meta:
+      return "meta";
+    case Family::objects:
+      return "objects";
+    case Family::chunks:
+      return "chunks";
+    case Family::special:
+      return "special";
+    case Family::cache:
+      return "cache";
+    case Family::staging:
+      return "staging";
   }
   return "?";
 }
@@ -228,22 +233,21 @@ Result<void> Database::check_version() {
   if (!stored) {
     if (read_only_)
       return fail(ErrorCode::precondition,
-                  "open index " + directory_.string() + ": it is not finished",
-                  "Build it again.");
+                  "open index " + directory_.string() + ": it is not finished", "Build it again.");
     return put(Family::meta, kVersionKey, std::to_string(format::kVolumeVersion));
   }
   std::uint32_t version = 0;
   const char* end = stored->data() + stored->size();
   const auto [rest, status] = std::from_chars(stored->data(), end, version);
   if (status != std::errc{} || rest != end || version == 0)
-    return fail(ErrorCode::corrupt, "open index " + directory_.string() + ": its version is \"" +
-                                        *stored + "\"",
+    return fail(ErrorCode::corrupt,
+                "open index " + directory_.string() + ": its version is \"" + *stored + "\"",
                 "The index is damaged: delete it and build it again.");
   if (version > format::kVolumeVersion)
     return fail(ErrorCode::unsupported,
-                "open index " + directory_.string() + ": written by a newer Shoal, volume version " +
-                    std::to_string(version) + ", this one reads up to " +
-                    std::to_string(format::kVolumeVersion),
+                "open index " + directory_.string() +
+                    ": written by a newer Shoal, volume version " + std::to_string(version) +
+                    ", this one reads up to " + std::to_string(format::kVolumeVersion),
                 "Use the newer Shoal, or build the volume again in another directory.");
   return {};
 }

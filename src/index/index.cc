@@ -21,11 +21,14 @@ Result<std::optional<Record>> get_record(const Database& database, Family family
   SHOAL_TRY(const auto bytes, database.get(family, key));
   if (!bytes) return std::nullopt;
   auto record = format::decode<Record>(*bytes);
-  if (!record) return fail(std::move(record).error().with_context(database.describe("read", family)));
+  if (!record)
+    return fail(std::move(record).error().with_context(database.describe("read", family)));
   return std::move(*record);
 }
 
-std::string key_of(ChunkId chunk) { return encode_be<std::uint64_t>(chunk.value); }
+std::string key_of(ChunkId chunk) {
+  return encode_be<std::uint64_t>(chunk.value);
+}
 
 }  // namespace
 

@@ -18,7 +18,8 @@ std::string range_key(std::uint64_t id) {
 }  // namespace
 
 bool Journal::State::is_listed() const {
-  return std::all_of(ranges.begin(), ranges.end(), [](const auto& range) { return range.second.done; });
+  return std::all_of(ranges.begin(), ranges.end(),
+                     [](const auto& range) { return range.second.done; });
 }
 
 std::uint64_t Journal::State::keys() const {
@@ -38,8 +39,8 @@ Result<std::optional<Journal::State>> Journal::load() const {
     if (!key.starts_with(kRangePrefix)) break;
     key.remove_prefix(kRangePrefix.size());
     if (key.size() != sizeof(std::uint64_t))
-      return fail(ErrorCode::corrupt, database_.describe("read", Family::meta) +
-                                          ": a listing range has no number",
+      return fail(ErrorCode::corrupt,
+                  database_.describe("read", Family::meta) + ": a listing range has no number",
                   "The index is damaged: delete it and build it again.");
     SHOAL_TRY(state.ranges[decode_be<std::uint64_t>(key)],
               format::decode<format::ListingRange>(cursor->value().ToStringView()));

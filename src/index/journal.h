@@ -10,8 +10,8 @@
 
 namespace shoal::index {
 
-// What a build that may be killed at any moment needs to know to go on: the generation it makes, and
-// how far each range of its listing is stored in staging.
+// What a build that may be killed at any moment needs to know to go on: the generation it makes,
+// and how far each range of its listing is stored in staging.
 //
 //   no "building" record                 staging is rubbish; a build starts anew
 //   "building", a range not done         listing; goes on behind each range's position

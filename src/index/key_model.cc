@@ -131,13 +131,18 @@ KeyModel::Alphabet KeyModel::make_alphabet(const Position& seen) const {
                 [&](char32_t c) { letters[i] += seen.ascii.test(c); });
   if (digits >= 2) for_each_in(U'0', U'9', [&](char32_t c) { symbols.set(c); });
   if (digits == 1)
-    for_each_in(U'0', U'8', [&](char32_t c) { if (seen.ascii.test(c)) symbols.set(c + 1); });
+    for_each_in(U'0', U'8', [&](char32_t c) {
+      if (seen.ascii.test(c)) symbols.set(c + 1);
+    });
   for (int i = 0; i < 2; ++i)
     if (letters[i] >= 2)
-      for_each_in(kCases[i].first, kCases[i].second,
-                  [&](char32_t c) { if (ascii_anywhere_.test(c)) symbols.set(c); });
+      for_each_in(kCases[i].first, kCases[i].second, [&](char32_t c) {
+        if (ascii_anywhere_.test(c)) symbols.set(c);
+      });
   Alphabet result;
-  for_each_in(0, 127, [&](char32_t c) { if (symbols.test(c)) result.ascii.push_back(c); });
+  for_each_in(0, 127, [&](char32_t c) {
+    if (symbols.test(c)) result.ascii.push_back(c);
+  });
   if (seen.wide) {
     result.wide_first = wide_first_;
     result.wide_last = wide_last_;
@@ -177,8 +182,8 @@ std::string KeyModel::spell(Symbols head, Interval interval) const {
 
 std::size_t KeyModel::directories_between(std::string_view after, std::string_view through) const {
   const auto begin = std::upper_bound(directories_.begin(), directories_.end(), after);
-  const auto end = through.empty() ? directories_.end()
-                                   : std::lower_bound(begin, directories_.end(), through);
+  const auto end =
+      through.empty() ? directories_.end() : std::lower_bound(begin, directories_.end(), through);
   return static_cast<std::size_t>(end - begin);
 }
 
@@ -197,8 +202,7 @@ std::optional<std::string> KeyModel::middle(std::string_view after,
   if (!through.empty())
     while (common < std::min(low->size(), high->size()) && (*low)[common] == (*high)[common])
       ++common;
-  const Interval interval{fraction(*low, common),
-                          through.empty() ? 1.0 : fraction(*high, common)};
+  const Interval interval{fraction(*low, common), through.empty() ? 1.0 : fraction(*high, common)};
   if (interval.low >= interval.high) return std::nullopt;
   std::string text = spell(low->substr(0, common), interval);
   if (text <= after || (!through.empty() && text >= through)) return std::nullopt;

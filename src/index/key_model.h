@@ -10,17 +10,18 @@
 
 #include "base/bytes.h"
 
-// Guesses where keys lie, from keys already seen: the lister asks it where to cut a range in two and
-// how much of a range is left.
+// Guesses where keys lie, from keys already seen: the lister asks it where to cut a range in two
+// and how much of a range is left.
 //
 // A key is read as a fraction written in mixed radix: the symbol at each position is a digit, and
 // the alphabet of a position is what has been seen there. "f0000999" says little about position 1;
 // a digit seen alone is taken to be able to count up by one, and a position where two digits or
-// letters have been seen may hold all digits, or all letters seen anywhere. A byte-wise middle would
-// spend most cuts in empty space: names use 10 or 36 of 256 byte values.
-// Symbols are code points, not bytes: a cut inside a multi-byte character is no valid start-after.
+// letters have been seen may hold all digits, or all letters seen anywhere. A byte-wise middle
+// would spend most cuts in empty space: names use 10 or 36 of 256 byte values. Symbols are code
+// points, not bytes: a cut inside a multi-byte character is no valid start-after.
 //
-// Directory names learned from a grouped listing, when there are any between two keys, beat all that.
+// Directory names learned from a grouped listing, when there are any between two keys, beat all
+// that.
 //
 // Thread model: confined. Deterministic.
 
@@ -47,7 +48,8 @@ class KeyModel {
     std::string_view begin;
     std::string_view end;
   };
-  [[nodiscard]] double distance(Frame frame, std::string_view after, std::string_view through) const;
+  [[nodiscard]] double distance(Frame frame, std::string_view after,
+                                std::string_view through) const;
 
   // Directories strictly between.
   [[nodiscard]] std::size_t directories_between(std::string_view after,

@@ -13,7 +13,8 @@ KeyRanges::KeyRanges() {
 }
 
 Result<KeyRanges> KeyRanges::restore(const ListingRanges& records) {
-  std::vector<std::pair<std::uint64_t, format::ListingRange>> sorted(records.begin(), records.end());
+  std::vector<std::pair<std::uint64_t, format::ListingRange>> sorted(records.begin(),
+                                                                     records.end());
   const auto ends_before = [](const auto& a, const auto& b) {
     if (a.second.through.empty() || b.second.through.empty()) return !a.second.through.empty();
     return a.second.through < b.second.through;

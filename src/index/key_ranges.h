@@ -12,9 +12,9 @@
 
 // The key space of a listing as ranges, each with a position. Pure bookkeeping.
 //
-// Invariant, checked by assert_partition(): ordered by begin, each range ends where the next begins,
-// the first begins before every key and only the last has no end. So every key lies in exactly one
-// range, whatever is split when; and begin <= after <= through.
+// Invariant, checked by assert_partition(): ordered by begin, each range ends where the next
+// begins, the first begins before every key and only the last has no end. So every key lies in
+// exactly one range, whatever is split when; and begin <= after <= through.
 //
 // Thread model: confined.
 
@@ -29,10 +29,10 @@ struct KeyRange {
   bool done = false;
   bool in_flight = false;
   bool has_keys_behind = false;  // known: right behind `through`
-  std::uint64_t keys = 0;         // seen, including those of an interrupted run
-  std::string recent{};  // where the last page with keys began, and how many it had
+  std::uint64_t keys = 0;        // seen, including those of an interrupted run
+  std::string recent{};          // where the last page with keys began, and how many it had
   std::uint64_t recent_keys = 0;
-  std::uint32_t empty_pages = 0;  // in a row
+  std::uint32_t empty_pages = 0;      // in a row
   std::uint32_t pages_untouched = 0;  // since a cut of this range was tried
 
   [[nodiscard]] bool holds(const std::string& key) const {

@@ -94,8 +94,9 @@ class Layout {
     count_directories(key);
     if (record.kind == ObjectRecord::Kind::file) {
       if (record.size > format::kDataBytesMax - addresses_.end().value - format::kChunkBytesMax)
-        return fail(ErrorCode::limit, "lay out " + std::string(prefix_) + format::path_of(key) +
-                                          ": the dataset is larger than an image can be",
+        return fail(ErrorCode::limit,
+                    "lay out " + std::string(prefix_) + format::path_of(key) +
+                        ": the dataset is larger than an image can be",
                     "Index parts of the prefix as volumes of their own.");
       record.address = addresses_.place(record.size);
       generation_.files += 1;
@@ -161,9 +162,9 @@ class Layout {
     if (!replaces_) return {};
     // Reading goes on meanwhile; this only gives the old generation's space back.
     for (const Family family : {Family::objects, Family::chunks, Family::special, Family::cache})
-      SHOAL_CHECK_OK(check(
-          database_.db().CompactRange({}, database_.handle(family), nullptr, nullptr),
-          database_.describe("compact", family)));
+      SHOAL_CHECK_OK(
+          check(database_.db().CompactRange({}, database_.handle(family), nullptr, nullptr),
+                database_.describe("compact", family)));
     return {};
   }
 

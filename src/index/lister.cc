@@ -14,15 +14,15 @@ namespace {
 constexpr double kKeysWorthCutting = 4.0 * limits::kListPageKeys;
 // A range that has gone on for so long is tried even when the estimate says it is nearly done.
 constexpr std::uint32_t kPagesUntilTriedAnyway = 16;
-constexpr double kProbeCreditStart = 10;    // misses while nothing is known yet
+constexpr double kProbeCreditStart = 10;  // misses while nothing is known yet
 constexpr double kProbeCreditPage = 1.0 / 16;
 constexpr double kProbeCreditHit = 0.5;
 constexpr std::uint64_t kKeysBeforeProbes = 2 * limits::kListPageKeys;  // small ones need none
-constexpr std::size_t kRangesMax = 10000;   // records of one listing; about 1 KiB each
+constexpr std::size_t kRangesMax = 10000;        // records of one listing; about 1 KiB each
 constexpr std::uint32_t kEmptyPagesMax = 10000;  // in a row: a bucket full of delete markers
-constexpr int kScoutDepthMax = 8;           // "data/v1/2024/": levels that hold one directory only
+constexpr int kScoutDepthMax = 8;  // "data/v1/2024/": levels that hold one directory only
 constexpr std::size_t kKeysLearnedPerPage = 32;
-constexpr double kUnknown = 1e15;           // more than any estimate
+constexpr double kUnknown = 1e15;  // more than any estimate
 
 }  // namespace
 
@@ -105,8 +105,8 @@ void Lister::request_probe(const std::string& cut) {
 void Lister::scout(std::string prefix, int depth) {
   ++in_flight_;
   ++requests_;
-  const store::ListRequest request{.prefix = prefix, .start_after = {}, .token = {},
-                                   .by_directory = true};
+  const store::ListRequest request{
+      .prefix = prefix, .start_after = {}, .token = {}, .by_directory = true};
   store_.list(request, [self = shared_from_this(), prefix = std::move(prefix),
                         depth](Result<store::ListPage> page) {
     self->on_scout(prefix, depth, std::move(page));
@@ -175,7 +175,8 @@ void Lister::on_scout(const std::string& prefix, int depth, Result<store::ListPa
     } else if (directories.size() >= 2 && std::is_sorted(directories.begin(), directories.end())) {
       model_.learn_directories(std::move(directories), !page->next_token);
       for (const auto& [begin, range] : ranges_.all())
-        if (range.after > begin) directories_passed_ += model_.directories_between(begin, range.after);
+        if (range.after > begin)
+          directories_passed_ += model_.directories_between(begin, range.after);
     }
   }
   pump();
@@ -187,11 +188,12 @@ Result<void> Lister::trim(const KeyRange& range, std::vector<store::ObjectInfo>&
   const std::string* before = nullptr;
   for (const store::ObjectInfo& object : objects) {
     if ((before != nullptr && object.key <= *before) || !object.key.starts_with(options_.prefix))
-      return fail(ErrorCode::unsupported,
-                  "list " + store_.name() + "/" + options_.prefix + ": key \"" + object.key +
-                      "\" is out of order or outside the prefix",
-                  "Shoal needs listings in byte order, which directory buckets (S3 Express) and some "
-                  "imitations of S3 do not give.");
+      return fail(
+          ErrorCode::unsupported,
+          "list " + store_.name() + "/" + options_.prefix + ": key \"" + object.key +
+              "\" is out of order or outside the prefix",
+          "Shoal needs listings in byte order, which directory buckets (S3 Express) and some "
+          "imitations of S3 do not give.");
     before = &object.key;
   }
   const auto by_key = [](const store::ObjectInfo& object, const std::string& key) {
@@ -201,10 +203,10 @@ Result<void> Lister::trim(const KeyRange& range, std::vector<store::ObjectInfo>&
   const auto first = std::lower_bound(objects.begin(), objects.end(), range.after, by_key);
   const bool overlaps = first != objects.begin() && first == objects.end();
   if (overlaps && range.token.empty() && objects.size() > 1)
-    return fail(ErrorCode::unsupported,
-                "list " + store_.name() + "/" + options_.prefix +
-                    ": the service ignores start-after",
-                "Use an endpoint that supports ListObjectsV2 with start-after.");
+    return fail(
+        ErrorCode::unsupported,
+        "list " + store_.name() + "/" + options_.prefix + ": the service ignores start-after",
+        "Use an endpoint that supports ListObjectsV2 with start-after.");
   learn(objects);
   objects.erase(objects.begin(), first);
   return {};
@@ -277,8 +279,8 @@ double Lister::keys_between(const KeyRange& range, const std::string& after,
   const auto density = [&](std::uint64_t keys, const std::string& from) {
     return static_cast<double>(keys) / model_.distance(frame, from, range.after);
   };
-  const double keys = ahead * std::max(density(range.keys, range.begin),
-                                       density(range.recent_keys, range.recent));
+  const double keys =
+      ahead * std::max(density(range.keys, range.begin), density(range.recent_keys, range.recent));
   return keys < kUnknown ? keys : kUnknown;  // also when nothing was seen: divided by zero
 }
 
@@ -299,8 +301,8 @@ std::optional<std::string> Lister::choose_cut() {
   std::vector<std::pair<double, Piece>> candidates;
   for (auto& [begin, range] : ranges_.all()) {
     if (range.done) continue;
-    const bool knows_something = range.after > range.begin ||
-                                 model_.directories_between(range.after, range.through) > 0;
+    const bool knows_something =
+        range.after > range.begin || model_.directories_between(range.after, range.through) > 0;
     if (!knows_something || keys_ < kKeysBeforeProbes) continue;
     const bool overdue = range.pages_untouched >= kPagesUntilTriedAnyway;
     for (Piece& piece : pieces_of(range)) {
@@ -319,7 +321,8 @@ std::optional<std::string> Lister::choose_cut() {
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   for (const auto& [keys, piece] : candidates) {
     piece.range->pages_untouched = 0;
-    if (auto cut = model_.middle(piece.after, piece.through); cut && cut->size() <= limits::kKeyBytesMax)
+    if (auto cut = model_.middle(piece.after, piece.through);
+        cut && cut->size() <= limits::kKeyBytesMax)
       return cut;
   }
   return std::nullopt;

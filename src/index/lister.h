@@ -13,19 +13,19 @@
 #include "index/page_queue.h"
 #include "store/object_store.h"
 
-// Lists a prefix with many requests at once, although a listing is a chain: each page says where the
-// next begins. The key space is one range at first. Whenever fewer requests are under way than
-// allowed, the piece with the most keys left (by estimate) gets a *probe*: a list request that starts
-// at a guessed key in its middle. When keys come back, the piece is cut there and the probe's page
-// is the first page of the new range: no request is lost. When none come back, the range ends at
-// the guess, which makes the next guess better.
+// Lists a prefix with many requests at once, although a listing is a chain: each page says where
+// the next begins. The key space is one range at first. Whenever fewer requests are under way than
+// allowed, the piece with the most keys left (by estimate) gets a *probe*: a list request that
+// starts at a guessed key in its middle. When keys come back, the piece is cut there and the
+// probe's page is the first page of the new range: no request is lost. When none come back, the
+// range ends at the guess, which makes the next guess better.
 //
 // One more request at the start asks for the first level of directories; their names are the best
 // guesses.
 //
-// Bounds: requests under way; pages not yet taken by the storing thread (pump() stops asking); probes
-// that may miss (credit), so that a key space nobody can guess costs about 1/16 more requests, not a
-// multiple.
+// Bounds: requests under way; pages not yet taken by the storing thread (pump() stops asking);
+// probes that may miss (credit), so that a key space nobody can guess costs about 1/16 more
+// requests, not a multiple.
 //
 // Thread model: confined to `executor`; start(), stop() and resume() are synchronized.
 

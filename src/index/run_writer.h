@@ -13,8 +13,9 @@
 
 namespace shoal::index {
 
-// Sorts, writes and ingests runs into staging on a thread of its own, then advances the journal. One
-// run is being written while the next fills; a third has to wait, which bounds memory to two runs.
+// Sorts, writes and ingests runs into staging on a thread of its own, then advances the journal.
+// One run is being written while the next fills; a third has to wait, which bounds memory to two
+// runs.
 //
 // Thread model: confined to one caller; the thread behind it is its own.
 class RunWriter {

@@ -34,8 +34,8 @@ Result<void> SortedRun::write(TableFiles& files) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     if (i + 1 < items_.size() && key(items_[i + 1]) == key(item)) continue;
-    SHOAL_CHECK_OK(files.put(key(item), std::string_view(text_).substr(
-                                            item.offset + item.key_bytes, item.value_bytes)));
+    SHOAL_CHECK_OK(files.put(
+        key(item), std::string_view(text_).substr(item.offset + item.key_bytes, item.value_bytes)));
   }
   return {};
 }

@@ -24,7 +24,8 @@ class SortedRun {
 
  private:
   struct Item {
-    std::uint64_t head;  // first eight bytes of the key, big-endian: decides nearly every comparison
+    std::uint64_t
+        head;  // first eight bytes of the key, big-endian: decides nearly every comparison
     std::uint32_t offset;
     std::uint32_t key_bytes;
     std::uint32_t value_bytes;

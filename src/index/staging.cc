@@ -23,10 +23,9 @@ void stage(const store::ObjectInfo& object, std::string_view prefix, SortedRun& 
     }
   }
   if (is_directory && object.size > 0) {
-    stage_special({.key = object.key,
-                   .reason = SpecialReason::directory_with_bytes,
-                   .size = object.size},
-                  run);
+    stage_special(
+        {.key = object.key, .reason = SpecialReason::directory_with_bytes, .size = object.size},
+        run);
   } else if (!is_directory && format::is_archived(object.storage_class)) {
     stage_special({.key = object.key, .reason = SpecialReason::archived, .size = object.size}, run);
   }

@@ -23,27 +23,41 @@ Meaning meaning_of(const rocksdb::Status& status) {
   using Code = rocksdb::Status::Code;
   constexpr const char* kReport = "Please report this.";
   switch (status.code()) {
-    case Code::kOk: return {ErrorCode::bug, kReport};
-    case Code::kNotFound: return {ErrorCode::not_found, ""};
+    case Code::kOk:
+      return {ErrorCode::bug, kReport};
+    case Code::kNotFound:
+      return {ErrorCode::not_found, ""};
     case Code::kCorruption:
       return {ErrorCode::corrupt, "The index is damaged: delete it and build it again."};
     case Code::kNotSupported:
       return {ErrorCode::unsupported, "The RocksDB library of this machine lacks a feature."};
-    case Code::kInvalidArgument: return {ErrorCode::bug, kReport};
-    case Code::kIOError: return meaning_of_io(status);
-    case Code::kMergeInProgress: return {ErrorCode::bug, kReport};
-    case Code::kIncomplete: return {ErrorCode::unavailable, "Try again."};
-    case Code::kShutdownInProgress: return {ErrorCode::closed, ""};
-    case Code::kTimedOut: return {ErrorCode::timeout, "Try again when the disk is less busy."};
+    case Code::kInvalidArgument:
+      return {ErrorCode::bug, kReport};
+    case Code::kIOError:
+      return meaning_of_io(status);
+    case Code::kMergeInProgress:
+      return {ErrorCode::bug, kReport};
+    case Code::kIncomplete:
+      return {ErrorCode::unavailable, "Try again."};
+    case Code::kShutdownInProgress:
+      return {ErrorCode::closed, ""};
+    case Code::kTimedOut:
+      return {ErrorCode::timeout, "Try again when the disk is less busy."};
     case Code::kAborted:
       if (status.IsMemoryLimit()) return {ErrorCode::limit, "Give the process more memory."};
       return {ErrorCode::canceled, ""};
-    case Code::kBusy: return {ErrorCode::unavailable, "Try again."};
-    case Code::kExpired: return {ErrorCode::timeout, "Try again."};
-    case Code::kTryAgain: return {ErrorCode::unavailable, "Try again."};
-    case Code::kCompactionTooLarge: return {ErrorCode::limit, kReport};
-    case Code::kColumnFamilyDropped: return {ErrorCode::closed, ""};
-    case Code::kMaxCode: return {ErrorCode::bug, kReport};
+    case Code::kBusy:
+      return {ErrorCode::unavailable, "Try again."};
+    case Code::kExpired:
+      return {ErrorCode::timeout, "Try again."};
+    case Code::kTryAgain:
+      return {ErrorCode::unavailable, "Try again."};
+    case Code::kCompactionTooLarge:
+      return {ErrorCode::limit, kReport};
+    case Code::kColumnFamilyDropped:
+      return {ErrorCode::closed, ""};
+    case Code::kMaxCode:
+      return {ErrorCode::bug, kReport};
   }
   return {ErrorCode::bug, kReport};
 }

@@ -11,7 +11,8 @@
 
 namespace shoal::index {
 
-// `doing` names the operation and the index: "read chunk 7 of index /v/index". Precondition: not ok.
+// `doing` names the operation and the index: "read chunk 7 of index /v/index". Precondition: not
+// ok.
 [[nodiscard]] Error error_of(const rocksdb::Status& status, std::string_view doing);
 
 [[nodiscard]] inline Result<void> check(const rocksdb::Status& status, std::string_view doing) {

@@ -22,7 +22,8 @@ TableFiles::TableFiles(const Database& database, Family family, std::filesystem:
 
 TableFiles::~TableFiles() {
   writer_.reset();
-  std::error_code ignored;  // ingested files have moved away; the others are swept at the next build
+  std::error_code
+      ignored;  // ingested files have moved away; the others are swept at the next build
   for (const std::string& path : paths_) std::filesystem::remove(path, ignored);
 }
 
@@ -71,7 +72,9 @@ Result<void> TableFiles::erase_all() {
   return close();
 }
 
-Result<void> TableFiles::finish() { return close(); }
+Result<void> TableFiles::finish() {
+  return close();
+}
 
 Result<void> ingest(Database& database, const std::vector<TableFiles*>& tables) {
   std::vector<rocksdb::IngestExternalFileArg> all;

@@ -16,8 +16,8 @@ class SstFileWriter;
 
 namespace shoal::index {
 
-// Writes ascending keys of one family into SST files of bounded size, to be ingested: no memtable, no
-// log, no compaction. Files that were not ingested are deleted at destruction.
+// Writes ascending keys of one family into SST files of bounded size, to be ingested: no memtable,
+// no log, no compaction. Files that were not ingested are deleted at destruction.
 //
 // Thread model: confined. Private to index/.
 class TableFiles {

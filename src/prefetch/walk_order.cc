@@ -36,7 +36,8 @@ std::uint64_t WalkOrder::distance(const Stream& stream, std::uint64_t begin) con
   }
   const std::uint64_t ahead = begin - stream.next;
   // The rest of a chunk stays empty when the next object does not fit into it.
-  if (begin == round_up(stream.next, options_.geometry.chunk_bytes)) return std::min(ahead, kGapBytes);
+  if (begin == round_up(stream.next, options_.geometry.chunk_bytes))
+    return std::min(ahead, kGapBytes);
   const std::uint64_t gap = std::max(kGapBytes, stream.window / 2);
   return ahead <= gap ? ahead : kNoMatch;
 }
@@ -56,8 +57,7 @@ WalkOrder::Stream* WalkOrder::match(std::uint64_t begin) {
 
 void WalkOrder::on_read(const ReadSeen& read, std::vector<Range>& proposals) {
   const std::uint64_t begin = read.range.begin.value;
-  const std::uint64_t end =
-      round_up(begin + read.range.length, options_.geometry.block_bytes);
+  const std::uint64_t end = round_up(begin + read.range.length, options_.geometry.block_bytes);
   ++tick_;
   Stream* stream = match(begin);
   if (stream == nullptr) {
@@ -73,9 +73,9 @@ void WalkOrder::on_read(const ReadSeen& read, std::vector<Range>& proposals) {
 }
 
 void WalkOrder::start_stream(std::uint64_t begin, std::uint64_t end) {
-  Stream& oldest = *std::min_element(
-      streams_.begin(), streams_.end(),
-      [](const Stream& a, const Stream& b) { return a.used_at < b.used_at; });
+  Stream& oldest =
+      *std::min_element(streams_.begin(), streams_.end(),
+                        [](const Stream& a, const Stream& b) { return a.used_at < b.used_at; });
   // A reader that went away leaves its window unread: known now, long before the bytes are dropped.
   if (oldest.proposed_end > oldest.next) note_waste(oldest.proposed_end - oldest.next);
   oldest = Stream{};

@@ -8,16 +8,17 @@
 #include "prefetch/policy.h"
 
 // Data addresses are given out in walk order, so a program that walks a tree (`grep -r`, `cat */*`,
-// os.walk) reads ascending addresses, and what comes next is what lies behind: across the end of the
-// file, of the directory and of the chunk. This policy finds such readers, several at once, and keeps
-// a window ahead of each.
+// os.walk) reads ascending addresses, and what comes next is what lies behind: across the end of
+// the file, of the directory and of the chunk. This policy finds such readers, several at once, and
+// keeps a window ahead of each.
 //
-//   candidate --(reads in order)--> recognised --(reads)--> window grows while its reader still waits
+//   candidate --(reads in order)--> recognised --(reads)--> window grows while its reader still
+//   waits
 //
-// A window starts small and doubles each time it is extended while a read had to wait since the last
-// extension; so it ends at about bandwidth x latency and no further. Waste (bytes dropped unread,
-// readers that stop early) lowers the ceiling of all windows and asks for more evidence before a
-// reader is believed; use raises them again.
+// A window starts small and doubles each time it is extended while a read had to wait since the
+// last extension; so it ends at about bandwidth x latency and no further. Waste (bytes dropped
+// unread, readers that stop early) lowers the ceiling of all windows and asks for more evidence
+// before a reader is believed; use raises them again.
 
 namespace shoal::prefetch {
 
@@ -45,9 +46,9 @@ class WalkOrder final : public Policy {
     std::uint64_t next = 0;          // block behind the last byte read
     std::uint64_t proposed_end = 0;  // everything before is proposed; 0: nothing so far
     std::uint64_t window = 0;
-    std::uint64_t used_at = 0;       // tick of the last read; 0: free
-    std::uint32_t reads = 0;         // in order, up to now
-    bool waited = false;             // a read waited since the last proposal
+    std::uint64_t used_at = 0;  // tick of the last read; 0: free
+    std::uint32_t reads = 0;    // in order, up to now
+    bool waited = false;        // a read waited since the last proposal
   };
 
   Stream* match(std::uint64_t begin);

@@ -39,7 +39,9 @@ void complete_s3(StoreConfig& config, const CredentialSources& sources) {
     fill(config.endpoint, file->value(section, "endpoint_url"));
   }
   auto path = config.credentials_file;
-  if (path.empty()) path = credentials_file.empty() ? sources.home / ".aws/credentials" : std::filesystem::path(credentials_file);
+  if (path.empty())
+    path = credentials_file.empty() ? sources.home / ".aws/credentials"
+                                    : std::filesystem::path(credentials_file);
   if (const auto file = file_or_nothing(path)) {
     fill(config.region, file->value(profile, "region"));
     fill(config.endpoint, file->value(profile, "endpoint_url"));

@@ -51,12 +51,14 @@ class Search {
 
   static Place keys_of(const IniFile& file, std::string_view section, std::string source) {
     const auto access_key = file.value_of_any(
-        section, {"aws_access_key_id", "accesskeyid", "access_key_id", "access-key-id", "accessid"});
-    const auto secret_key = file.value_of_any(
-        section, {"aws_secret_access_key", "accesskeysecret", "access_key_secret", "access-key-secret"});
+        section,
+        {"aws_access_key_id", "accesskeyid", "access_key_id", "access-key-id", "accessid"});
+    const auto secret_key = file.value_of_any(section, {"aws_secret_access_key", "accesskeysecret",
+                                                        "access_key_secret", "access-key-secret"});
     if (access_key.empty() || secret_key.empty()) return std::nullopt;
     const auto token = file.value_of_any(
-        section, {"aws_session_token", "ststoken", "security_token", "sts-token", "aws_security_token"});
+        section,
+        {"aws_session_token", "ststoken", "security_token", "sts-token", "aws_security_token"});
     return Credentials{std::string(access_key), Secret(std::string(secret_key)),
                        Secret(std::string(token)), std::move(source)};
   }
@@ -99,7 +101,8 @@ class Search {
     SHOAL_TRY(const auto credentials, IniFile::load(credentials_path));
     SHOAL_TRY(const auto config, IniFile::load(config_path));
     if (credentials)
-      if (auto found = keys_of(*credentials, name, "profile " + name + " in " + credentials_path.string()))
+      if (auto found =
+              keys_of(*credentials, name, "profile " + name + " in " + credentials_path.string()))
         return found;
     const std::string section = name == "default" ? name : "profile " + name;
     if (config)
@@ -112,7 +115,8 @@ class Search {
         return fail(ErrorCode::unsupported,
                     "profile " + name + " gets its keys by " + way + ", which Shoal does not do",
                     "Get keys from it first: eval \"$(aws configure export-credentials --profile " +
-                        name + " --format env)\" (they expire: a mount needs them for its whole life).");
+                        name +
+                        " --format env)\" (they expire: a mount needs them for its whole life).");
     return std::nullopt;
   }
 
@@ -134,11 +138,12 @@ class Search {
     std::string text = "no credentials found; looked for ";
     for (std::size_t i = 0; i < looked_.size(); ++i)
       text += (i == 0 ? "" : i + 1 == looked_.size() ? " and for " : ", ") + looked_[i];
-    return fail(ErrorCode::permission, std::move(text),
-                std::string("Set ") +
-                    (scheme == Scheme::s3 ? "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                                          : "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET") +
-                    ", name a profile that has keys, or use --no-sign-request for a public bucket.");
+    return fail(
+        ErrorCode::permission, std::move(text),
+        std::string("Set ") +
+            (scheme == Scheme::s3 ? "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                                  : "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET") +
+            ", name a profile that has keys, or use --no-sign-request for a public bucket.");
   }
 
   const StoreConfig& config_;

@@ -26,10 +26,10 @@ struct CredentialSources {
   [[nodiscard]] static CredentialSources of_process();
 };
 
-// S3: explicit file, environment (AWS_*), ~/.aws/credentials and ~/.aws/config (profile, AWS_PROFILE,
-// default). OSS: explicit file, environment (OSS_*, then ALIBABA_CLOUD_*), ~/.ossutilconfig. With
-// sign_requests off: an empty optional (anonymous). Nothing found: ErrorCode::permission, listing the
-// places looked at.
+// S3: explicit file, environment (AWS_*), ~/.aws/credentials and ~/.aws/config (profile,
+// AWS_PROFILE, default). OSS: explicit file, environment (OSS_*, then ALIBABA_CLOUD_*),
+// ~/.ossutilconfig. With sign_requests off: an empty optional (anonymous). Nothing found:
+// ErrorCode::permission, listing the places looked at.
 [[nodiscard]] Result<std::optional<Credentials>> find_credentials(Scheme scheme,
                                                                   const StoreConfig& config,
                                                                   const CredentialSources& sources);

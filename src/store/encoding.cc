@@ -53,8 +53,8 @@ std::string digest(const EVP_MD* algorithm, std::string_view data) {
   unsigned int size = 0;
   const bool good = EVP_DigestInit_ex(context.get(), algorithm, nullptr) == 1 &&
                     EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
-                    EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(result.data()),
-                                       &size) == 1;
+                    EVP_DigestFinal_ex(context.get(),
+                                       reinterpret_cast<unsigned char*>(result.data()), &size) == 1;
   SHOAL_ASSERT(good && size == result.size());
   return result;
 }
@@ -78,11 +78,10 @@ std::string mac(EVP_MAC_CTX* context, std::string_view key, std::string_view dat
   std::size_t size = 0;
   // A null key pointer means "the key before" to OpenSSL; an empty view may hold one.
   const unsigned char* key_bytes = key.empty() ? bytes_of("") : bytes_of(key);
-  const bool good =
-      EVP_MAC_init(context, key_bytes, key.size(), nullptr) == 1 &&
-      EVP_MAC_update(context, bytes_of(data), data.size()) == 1 &&
-      EVP_MAC_final(context, reinterpret_cast<unsigned char*>(result.data()), &size,
-                    result.size()) == 1;
+  const bool good = EVP_MAC_init(context, key_bytes, key.size(), nullptr) == 1 &&
+                    EVP_MAC_update(context, bytes_of(data), data.size()) == 1 &&
+                    EVP_MAC_final(context, reinterpret_cast<unsigned char*>(result.data()), &size,
+                                  result.size()) == 1;
   SHOAL_ASSERT(good);
   result.resize(size);
   return result;

@@ -38,8 +38,8 @@ class FaultySink final : public BodySink {
     }
     if (at_ > start)
       if (auto taken = target_.on_bytes(bytes.first(at_ - start)); !taken) return taken;
-    return fail(Error(ErrorCode::unavailable, "injected: the connection broke")
-                    .with_retry(Retry::yes));
+    return fail(
+        Error(ErrorCode::unavailable, "injected: the connection broke").with_retry(Retry::yes));
   }
 
  private:
@@ -64,9 +64,8 @@ class FaultStore final : public ObjectStore {
   const std::string& name() const override { return inner_->name(); }
 
   void head(const std::string& key, Done<ObjectInfo> done) override {
-    read<ObjectInfo>(std::move(done), [this, key](Done<ObjectInfo> next) {
-      inner_->head(key, std::move(next));
-    });
+    read<ObjectInfo>(std::move(done),
+                     [this, key](Done<ObjectInfo> next) { inner_->head(key, std::move(next)); });
   }
   void get(const GetRequest& request, BodySink& sink, Done<void> done) override {
     const Fate fate = draw();
@@ -74,10 +73,9 @@ class FaultStore final : public ObjectStore {
     if (fate.is_partial) ++counts_.partials;
     if (fate.is_corrupt) ++counts_.corruptions;
     run<void>(fate, std::move(done), [this, request, faulty](Done<void> next) {
-      inner_->get(request, *faulty,
-                  [faulty, next = std::move(next)](Result<void> result) mutable {
-                    next(std::move(result));
-                  });
+      inner_->get(request, *faulty, [faulty, next = std::move(next)](Result<void> result) mutable {
+        next(std::move(result));
+      });
     });
   }
   void list(const ListRequest& request, Done<ListPage> done) override {
@@ -108,9 +106,8 @@ class FaultStore final : public ObjectStore {
     });
   }
   void abort_upload(const UploadId& upload, Done<void> done) override {
-    write<void>(std::move(done), [this, upload](Done<void> next) {
-      inner_->abort_upload(upload, std::move(next));
-    });
+    write<void>(std::move(done),
+                [this, upload](Done<void> next) { inner_->abort_upload(upload, std::move(next)); });
   }
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
               Done<AppendResult> done) override {
@@ -119,7 +116,8 @@ class FaultStore final : public ObjectStore {
     });
   }
   void remove(const std::string& key, Done<void> done) override {
-    write<void>(std::move(done), [this, key](Done<void> next) { inner_->remove(key, std::move(next)); });
+    write<void>(std::move(done),
+                [this, key](Done<void> next) { inner_->remove(key, std::move(next)); });
   }
   void copy(const std::string& source, const std::string& target, Done<PutResult> done) override {
     write<PutResult>(std::move(done), [this, source, target](Done<PutResult> next) {
@@ -166,13 +164,14 @@ class FaultStore final : public ObjectStore {
     const Fate fate = draw();
     if (!fate.is_lost) return run<T>(fate, std::move(done), std::move(go));
     ++counts_.lost;
-    run<T>(fate,
-           [done = std::move(done)](Result<T> result) mutable {
-             if (!result) return done(std::move(result));
-             done(fail(Error(ErrorCode::unavailable, "injected: the answer was lost")
-                           .with_retry(Retry::unknown_effect)));
-           },
-           std::move(go));
+    run<T>(
+        fate,
+        [done = std::move(done)](Result<T> result) mutable {
+          if (!result) return done(std::move(result));
+          done(fail(Error(ErrorCode::unavailable, "injected: the answer was lost")
+                        .with_retry(Retry::unknown_effect)));
+        },
+        std::move(go));
   }
 
   // Starts the call now or late, or fails it; in each case `done` runs in a later task.

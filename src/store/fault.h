@@ -9,16 +9,16 @@
 
 namespace shoal::store {
 
-// How a bad network behaves. Each share is a probability per call, drawn from a seeded generator, so a
-// failing test can be run again.
+// How a bad network behaves. Each share is a probability per call, drawn from a seeded generator,
+// so a failing test can be run again.
 struct FaultPlan {
   std::uint64_t seed = 1;
-  double error = 0;    // fails with unavailable before anything happens (Retry::yes)
-  double throttle = 0; // fails with throttled (Retry::yes)
-  double partial = 0;  // a GET delivers a part of its bytes, then fails (Retry::yes)
-  double corrupt = 0;  // a GET delivers one wrong bit and succeeds
-  double lost = 0;     // a writing call takes effect, then fails (Retry::unknown_effect)
-  double delay = 0;    // the call starts late
+  double error = 0;     // fails with unavailable before anything happens (Retry::yes)
+  double throttle = 0;  // fails with throttled (Retry::yes)
+  double partial = 0;   // a GET delivers a part of its bytes, then fails (Retry::yes)
+  double corrupt = 0;   // a GET delivers one wrong bit and succeeds
+  double lost = 0;      // a writing call takes effect, then fails (Retry::unknown_effect)
+  double delay = 0;     // the call starts late
   Duration delay_max{};
 };
 

@@ -22,7 +22,9 @@ constexpr double kBurstSeconds = 0.1;
 constexpr auto kPauseMax = 5s;  // a service that asks for more is asked again by the retry wrapper
 constexpr auto kRateWindow = 1s;
 
-double seconds_of(Duration time) { return duration<double>(time).count(); }
+double seconds_of(Duration time) {
+  return duration<double>(time).count();
+}
 Duration duration_of(double seconds) {
   return std::chrono::duration_cast<Duration>(duration<double>(seconds));
 }

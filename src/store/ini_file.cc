@@ -30,7 +30,8 @@ std::string lower(std::string_view text) {
 Result<IniFile> IniFile::parse(std::string_view text, const std::string& name) {
   IniFile file;
   std::map<std::string, Secret, std::less<>>* section = nullptr;
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of Windows editors
+  if (text.starts_with("\xEF\xBB\xBF"))
+    text.remove_prefix(3);  // byte order mark of Windows editors
   for (int number = 1; !text.empty(); ++number) {
     const auto end = text.find('\n');
     const std::string_view raw = text.substr(0, end);

@@ -13,8 +13,8 @@
 namespace shoal::store {
 
 // The "[section]", "name = value" files of the cloud tools. Names are lower-cased, a section that
-// comes twice is merged, indented lines (the AWS tools' nested settings) and comments are passed over.
-// Values are held as secrets, since some are. immutable.
+// comes twice is merged, indented lines (the AWS tools' nested settings) and comments are passed
+// over. Values are held as secrets, since some are. immutable.
 class IniFile {
  public:
   // `name` is for messages. Errors: bad_input "FILE:LINE: why", never with the line's text.

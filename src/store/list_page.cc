@@ -40,7 +40,8 @@ class PageReader final : public XmlVisitor {
       return fail(ErrorCode::corrupt, "the list page does not say IsTruncated");
     if (truncated_ == "true") {
       if (token_.empty())
-        return fail(ErrorCode::corrupt, "the list page is truncated and gives no continuation token");
+        return fail(ErrorCode::corrupt,
+                    "the list page is truncated and gives no continuation token");
       page_.next_token = std::move(token_);
     }
     return std::move(page_);
@@ -100,7 +101,8 @@ class PageReader final : public XmlVisitor {
     last = nullptr;
     for (const auto& prefix : page_.common_prefixes) {
       if (prefix.empty() || (last != nullptr && *last >= prefix))
-        return fail(ErrorCode::corrupt, "the list page's common prefixes are empty or out of order");
+        return fail(ErrorCode::corrupt,
+                    "the list page's common prefixes are empty or out of order");
       last = &prefix;
     }
     return {};

@@ -13,9 +13,9 @@ struct ListPageForm {
 };
 
 // Reads a ListObjectsV2 answer of S3 or OSS. Pure; hostile bytes give ErrorCode::corrupt. Names are
-// decoded when the page says EncodingType url. Checked: the root's name, IsTruncated there and true or
-// false, a token with every truncated page, keys and common prefixes not empty and in rising byte
-// order, sizes and dates well formed.
+// decoded when the page says EncodingType url. Checked: the root's name, IsTruncated there and true
+// or false, a token with every truncated page, keys and common prefixes not empty and in rising
+// byte order, sizes and dates well formed.
 [[nodiscard]] Result<ListPage> parse_list_page(ByteSpan bytes, const ListPageForm& form);
 
 }  // namespace shoal::store

@@ -35,9 +35,12 @@ Result<Location> parse_directory(std::string_view url, std::string_view path, bo
 
 std::string Location::to_url() const {
   switch (scheme) {
-    case Scheme::s3: return "s3://" + bucket + "/" + prefix;
-    case Scheme::oss: return "oss://" + bucket + "/" + prefix;
-    case Scheme::file: break;
+    case Scheme::s3:
+      return "s3://" + bucket + "/" + prefix;
+    case Scheme::oss:
+      return "oss://" + bucket + "/" + prefix;
+    case Scheme::file:
+      break;
   }
   if (prefix.empty()) return "file://" + bucket;
   return "file://" + bucket + (bucket.ends_with('/') ? "" : "/") + prefix;
@@ -74,7 +77,8 @@ Result<Addressing> parse_addressing(std::string_view text) {
   if (text == "virtual") return Addressing::virtual_hosted;
   if (text == "path") return Addressing::path;
   if (text == "cname") return Addressing::cname;
-  return fail(ErrorCode::bad_input, "'" + std::string(text) + "' is not a way of addressing buckets",
+  return fail(ErrorCode::bad_input,
+              "'" + std::string(text) + "' is not a way of addressing buckets",
               "Use auto, virtual, path or cname.");
 }
 

@@ -15,7 +15,8 @@
 #include "base/result.h"
 
 // The lower waist: everything Shoal asks of a bucket, in a dozen calls. Implementations: s3, oss,
-// file, memory. Retry, throttling, checksums and faults are wrappers (retry.h, fault.h), never flags.
+// file, memory. Retry, throttling, checksums and faults are wrappers (retry.h, fault.h), never
+// flags.
 //
 // Thread model: confined to the LoopExecutor the store was made with. Every call returns at once;
 // `done` runs later on that executor, exactly once. Strings and spans in a request are copied or
@@ -42,9 +43,9 @@ struct ObjectInfo {
 
 struct ListRequest {
   std::string prefix{};
-  std::string start_after{};  // first key returned is greater than this; ignored with a token
-  std::string token{};        // from the page before; empty for the first page
-  bool by_directory = false;  // group keys behind the next '/' into common_prefixes
+  std::string start_after{};      // first key returned is greater than this; ignored with a token
+  std::string token{};            // from the page before; empty for the first page
+  bool by_directory = false;      // group keys behind the next '/' into common_prefixes
   std::uint32_t keys_max = 1000;  // 1..1000
 };
 struct ListPage {
@@ -64,9 +65,9 @@ class BodySink {
 struct GetRequest {
   std::string key{};
   std::uint64_t offset = 0;
-  // Exactly this many bytes are delivered or the call fails. A range that is not inside the object is
-  // ErrorCode::precondition: the object is not the one the caller knows. Zero: succeeds without asking
-  // the service.
+  // Exactly this many bytes are delivered or the call fails. A range that is not inside the object
+  // is ErrorCode::precondition: the object is not the one the caller knows. Zero: succeeds without
+  // asking the service.
   std::uint64_t length = 0;
   ETag if_match{};  // empty: any version. A replaced object is ErrorCode::precondition
   // Size of the whole object when known (the index knows); lets a whole-object GET go without a
@@ -77,7 +78,7 @@ struct GetRequest {
 
 struct PutRequest {
   std::string key{};
-  ByteSpan body{};  // borrowed until `done`
+  ByteSpan body{};         // borrowed until `done`
   bool if_absent = false;  // fail with precondition when the key exists
   std::string content_type{};
 };

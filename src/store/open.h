@@ -29,16 +29,17 @@ struct Location {
 // `key_expected`: keep the path as a key (no trailing '/' added).
 [[nodiscard]] Result<Location> parse_location(std::string_view url, bool key_expected = false);
 
-// virtual_hosted: https://BUCKET.HOST/KEY. path: https://HOST/BUCKET/KEY. cname: https://HOST/KEY, the
-// host being a domain of the user's that stands for the bucket.
+// virtual_hosted: https://BUCKET.HOST/KEY. path: https://HOST/BUCKET/KEY. cname: https://HOST/KEY,
+// the host being a domain of the user's that stands for the bucket.
 enum class Addressing { automatic, virtual_hosted, path, cname };
 enum class SignatureVersion { v4, v1 };  // v1: OSS only
 // "auto", "virtual", "path" or "cname".
 [[nodiscard]] Result<Addressing> parse_addressing(std::string_view text);
 
 // What the user said about the service; everything empty means "find out": environment
-// (AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, OSS_REGION, OSS_ENDPOINT),
-// then the profile files, then the provider's defaults. Holds no secret: safe to store and print.
+// (AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, OSS_REGION,
+// OSS_ENDPOINT), then the profile files, then the provider's defaults. Holds no secret: safe to
+// store and print.
 struct StoreConfig {
   std::string endpoint{};  // "https://host[:port]" or "http://..."
   std::string region{};
@@ -46,7 +47,8 @@ struct StoreConfig {
   bool sign_requests = true;
   Addressing addressing = Addressing::automatic;
   SignatureVersion signature = SignatureVersion::v4;
-  std::filesystem::path credentials_file{};  // explicit file in ~/.aws/credentials form; empty: search
+  std::filesystem::path
+      credentials_file{};  // explicit file in ~/.aws/credentials form; empty: search
 };
 
 struct StoreParts {

@@ -12,7 +12,8 @@
 namespace shoal::store {
 namespace {
 
-Result<std::unique_ptr<ObjectStore>> open_remote(const Location& location, const StoreConfig& config,
+Result<std::unique_ptr<ObjectStore>> open_remote(const Location& location,
+                                                 const StoreConfig& config,
                                                  const StoreParts& parts) {
   if (parts.transport == nullptr)
     return fail(ErrorCode::bug, "open " + location.to_url() + ": no HTTP transport was given");

@@ -51,8 +51,8 @@ Result<ListPage> make_page(const ListRequest& request, KeyCursor& cursor) {
       page.next_token = last;
       return page;
     }
-    const auto slash = request.by_directory ? object->key.find('/', request.prefix.size())
-                                            : std::string::npos;
+    const auto slash =
+        request.by_directory ? object->key.find('/', request.prefix.size()) : std::string::npos;
     if (slash == std::string::npos) {
       last = "k" + object->key;
       page.objects.push_back(std::move(*object));

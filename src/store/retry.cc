@@ -24,8 +24,8 @@ class RetryOp : public std::enable_shared_from_this<RetryOp> {
   virtual void send() = 0;
   virtual void end(Error error) = 0;
 
-  std::uint64_t bytes = 0;     // for the governor
-  bool is_idempotent = true;   // whether a try of unknown effect may be repeated
+  std::uint64_t bytes = 0;    // for the governor
+  bool is_idempotent = true;  // whether a try of unknown effect may be repeated
   int tries = 0;
   TimePoint give_up_at{};
   LoopExecutor::TimerId timer{};
@@ -84,7 +84,8 @@ class RetryCore : public std::enable_shared_from_this<RetryCore> {
 
   Duration jitter(int tries) {
     const int doublings = std::min(tries - 1, 20);
-    const Duration bound = std::min<Duration>(policy_.delay_max, policy_.delay_min * (1 << doublings));
+    const Duration bound =
+        std::min<Duration>(policy_.delay_max, policy_.delay_min * (1 << doublings));
     return std::chrono::duration_cast<Duration>(bound * rng_.unit());
   }
 
@@ -135,14 +136,13 @@ void RetryOp::on_error(Error error, bool can_go_on) {
   const TimePoint now = core_->now();
   if (error.code() == ErrorCode::throttled && core_->governor() != nullptr)
     core_->governor()->on_throttled(now, error.retry_after());
-  const bool may_repeat = error.retry() == Retry::yes ||
-                          (error.retry() == Retry::unknown_effect && is_idempotent);
+  const bool may_repeat =
+      error.retry() == Retry::yes || (error.retry() == Retry::unknown_effect && is_idempotent);
   const Duration delay = error.retry_after() + core_->jitter(tries);
   // The failure may have been on its way when the call was given up.
   if (may_repeat && can_go_on && *is_cancelled)
     return end(Error(ErrorCode::canceled, what_ + ": given up by the caller"));
-  if (may_repeat && can_go_on && tries < core_->policy().attempts_max &&
-      now + delay < give_up_at) {
+  if (may_repeat && can_go_on && tries < core_->policy().attempts_max && now + delay < give_up_at) {
     core_->wait(shared_from_this(), delay);
     return;
   }
@@ -172,10 +172,8 @@ class TypedOp final : public RetryOp {
                        "Raise --max-qps or --max-bandwidth, or the timeout."));
     }
     ++tries;
-    send_(core_->inner(),
-          [self = std::static_pointer_cast<TypedOp>(shared_from_this())](Result<T> result) {
-            self->on_result(std::move(result));
-          });
+    send_(core_->inner(), [self = std::static_pointer_cast<TypedOp>(shared_from_this())](
+                              Result<T> result) { self->on_result(std::move(result)); });
   }
 
   // `done` may hold this operation's last owner, so it leaves the object before it runs.
@@ -221,9 +219,9 @@ class RetryStore final : public ObjectStore {
   const std::string& name() const override { return name_; }
 
   void head(const std::string& key, Done<ObjectInfo> done) override {
-    start<ObjectInfo>("head", key, std::move(done), [key](ObjectStore& inner, Done<ObjectInfo> next) {
-      inner.head(key, std::move(next));
-    });
+    start<ObjectInfo>(
+        "head", key, std::move(done),
+        [key](ObjectStore& inner, Done<ObjectInfo> next) { inner.head(key, std::move(next)); });
   }
 
   void get(const GetRequest& request, BodySink& sink, Done<void> done) override {
@@ -231,15 +229,15 @@ class RetryStore final : public ObjectStore {
     const TimePoint give_up_at =
         core_->now() +
         (request.deadline > Duration::zero() ? request.deadline : core_->policy().deadline);
-    auto op = make<void>("get", request.key, std::move(done),
-                         [request, counting, give_up_at, core = core_](ObjectStore& inner,
-                                                                       Done<void> next) {
-                           GetRequest rest = request;
-                           rest.offset += counting->delivered;
-                           rest.length -= counting->delivered;
-                           rest.deadline = give_up_at - core->now();
-                           inner.get(rest, *counting, std::move(next));
-                         });
+    auto op = make<void>(
+        "get", request.key, std::move(done),
+        [request, counting, give_up_at, core = core_](ObjectStore& inner, Done<void> next) {
+          GetRequest rest = request;
+          rest.offset += counting->delivered;
+          rest.length -= counting->delivered;
+          rest.deadline = give_up_at - core->now();
+          inner.get(rest, *counting, std::move(next));
+        });
     op->bytes = request.length;
     op->give_up_at = give_up_at;
     op->can_go_on = [counting, has_version = !request.if_match.empty()] {
@@ -276,10 +274,11 @@ class RetryStore final : public ObjectStore {
 
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
                    Done<UploadedPart> done) override {
-    auto op = make<UploadedPart>("upload part of", upload.key, std::move(done),
-                                 [upload, number, body](ObjectStore& inner, Done<UploadedPart> next) {
-                                   inner.upload_part(upload, number, body, std::move(next));
-                                 });
+    auto op =
+        make<UploadedPart>("upload part of", upload.key, std::move(done),
+                           [upload, number, body](ObjectStore& inner, Done<UploadedPart> next) {
+                             inner.upload_part(upload, number, body, std::move(next));
+                           });
     op->bytes = body.size();
     core_->admit(op);
   }
@@ -303,19 +302,19 @@ class RetryStore final : public ObjectStore {
 
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
               Done<AppendResult> done) override {
-    auto op = make<AppendResult>("append to", key, std::move(done),
-                                 [key, position, body](ObjectStore& inner, Done<AppendResult> next) {
-                                   inner.append(key, position, body, std::move(next));
-                                 });
+    auto op =
+        make<AppendResult>("append to", key, std::move(done),
+                           [key, position, body](ObjectStore& inner, Done<AppendResult> next) {
+                             inner.append(key, position, body, std::move(next));
+                           });
     op->bytes = body.size();
     op->is_idempotent = false;
     core_->admit(op);
   }
 
   void remove(const std::string& key, Done<void> done) override {
-    start<void>("remove", key, std::move(done), [key](ObjectStore& inner, Done<void> next) {
-      inner.remove(key, std::move(next));
-    });
+    start<void>("remove", key, std::move(done),
+                [key](ObjectStore& inner, Done<void> next) { inner.remove(key, std::move(next)); });
   }
 
   void copy(const std::string& source, const std::string& target, Done<PutResult> done) override {

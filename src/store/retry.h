@@ -23,10 +23,9 @@ struct RetryPolicy {
 // The only place that acts on Error::retry() and on Governor. Between two tries it waits what the
 // service asked for plus a random time below delay_min * 2^n (full jitter). Calls wait for the
 // governor in the order they came. A call that may have taken effect is repeated only if doing it
-// twice is as good as once; that is not so for append, complete_upload, create_upload and a put with
-// if_absent. A GET goes on behind the bytes it has delivered, but only with an If-Match: without one
-// the rest could be of another version.
-// confined to `executor`. `governor` may be null.
+// twice is as good as once; that is not so for append, complete_upload, create_upload and a put
+// with if_absent. A GET goes on behind the bytes it has delivered, but only with an If-Match:
+// without one the rest could be of another version. confined to `executor`. `governor` may be null.
 [[nodiscard]] std::unique_ptr<ObjectStore> make_retry_store(std::unique_ptr<ObjectStore> inner,
                                                             LoopExecutor& executor,
                                                             Governor* governor,

@@ -12,7 +12,7 @@
 namespace shoal::store {
 namespace {
 
-constexpr std::size_t kDepthMax = 16;           // the deepest real answer has five levels
+constexpr std::size_t kDepthMax = 16;            // the deepest real answer has five levels
 constexpr std::size_t kTextBytesMax = 64 << 10;  // a key is 1 KiB, three times that when encoded
 constexpr std::size_t kLeavesMax = 64;
 
@@ -100,14 +100,12 @@ Result<void> read_xml(ByteSpan bytes, XmlVisitor& visitor) {
   XML_SetCharacterDataHandler(parser.get(), on_text);
   XML_SetStartDoctypeDeclHandler(parser.get(), on_document_type);
   const std::string_view text = as_text(bytes);
-  const auto status =
-      XML_Parse(parser.get(), text.data(), static_cast<int>(text.size()), XML_TRUE);
+  const auto status = XML_Parse(parser.get(), text.data(), static_cast<int>(text.size()), XML_TRUE);
   if (reading.error) return fail(std::move(*reading.error));
   if (status != XML_STATUS_OK)
-    return fail(ErrorCode::corrupt,
-                "the XML is broken in line " +
-                    std::to_string(XML_GetCurrentLineNumber(parser.get())) + ": " +
-                    XML_ErrorString(XML_GetErrorCode(parser.get())));
+    return fail(ErrorCode::corrupt, "the XML is broken in line " +
+                                        std::to_string(XML_GetCurrentLineNumber(parser.get())) +
+                                        ": " + XML_ErrorString(XML_GetErrorCode(parser.get())));
   return {};
 }
 

@@ -9,8 +9,8 @@
 #include "base/result.h"
 
 // The XML that object services answer with, read by expat. Pure and bounded: at most
-// limits::kResponseBytesMax bytes, 16 levels, 64 KiB of text per element; a document type is refused,
-// so that no entity can grow. Everything else is ErrorCode::corrupt.
+// limits::kResponseBytesMax bytes, 16 levels, 64 KiB of text per element; a document type is
+// refused, so that no entity can grow. Everything else is ErrorCode::corrupt.
 
 namespace shoal::store {
 

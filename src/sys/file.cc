@@ -76,9 +76,15 @@ Error errno_error(int error, std::string_view what) {
 Result<File> File::open(const std::filesystem::path& path, Mode mode) {
   int flags = O_CLOEXEC;
   switch (mode) {
-    case Mode::read_only: flags |= O_RDONLY; break;
-    case Mode::read_write: flags |= O_RDWR; break;
-    case Mode::create: flags |= O_RDWR | O_CREAT; break;
+    case Mode::read_only:
+      flags |= O_RDONLY;
+      break;
+    case Mode::read_write:
+      flags |= O_RDWR;
+      break;
+    case Mode::create:
+      flags |= O_RDWR | O_CREAT;
+      break;
   }
   Fd fd(::open(path.c_str(), flags, kFileMode));
   if (!fd.valid()) return fail(errno_error(errno, "open " + path.string()));
@@ -94,9 +100,9 @@ Result<void> File::read_at(std::uint64_t offset, MutableByteSpan target) const {
     if (count < 0)
       return fail(errno_error(errno, describe_range("pread", path_, offset, target.size())));
     if (count == 0)
-      return fail(ErrorCode::corrupt,
-                  describe_range("read", path_, offset, target.size()) +
-                      ": the file ends after " + std::to_string(progress) + " of them");
+      return fail(ErrorCode::corrupt, describe_range("read", path_, offset, target.size()) +
+                                          ": the file ends after " + std::to_string(progress) +
+                                          " of them");
     progress += static_cast<std::size_t>(count);
   }
   return {};

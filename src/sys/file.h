@@ -48,7 +48,8 @@ class File {
   [[nodiscard]] Result<void> write_at(std::uint64_t offset, ByteSpan source) const;
   [[nodiscard]] Result<std::uint64_t> size() const;
   [[nodiscard]] Result<void> resize(std::uint64_t bytes) const;
-  // Gives the range's blocks back to the file system; the file keeps its size (FALLOC_FL_PUNCH_HOLE).
+  // Gives the range's blocks back to the file system; the file keeps its size
+  // (FALLOC_FL_PUNCH_HOLE).
   [[nodiscard]] Result<void> punch_hole(std::uint64_t offset, std::uint64_t bytes) const;
   // Bytes the file really takes on disk.
   [[nodiscard]] Result<std::uint64_t> allocated_bytes() const;
@@ -94,7 +95,8 @@ class LockFile {
 [[nodiscard]] Result<std::string> read_text_file(const std::filesystem::path& path,
                                                  std::uint64_t bytes_max);
 // Replaces the file atomically (StagedFile).
-[[nodiscard]] Result<void> write_text_file(const std::filesystem::path& path, std::string_view text);
+[[nodiscard]] Result<void> write_text_file(const std::filesystem::path& path,
+                                           std::string_view text);
 // Bytes free to this user on the file system that holds `path`.
 [[nodiscard]] Result<std::uint64_t> free_bytes(const std::filesystem::path& path);
 

@@ -23,14 +23,15 @@
 namespace shoal::sys {
 
 Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Loop::~Loop() { impl_->close(); }
+Loop::~Loop() {
+  impl_->close();
+}
 
 Result<std::unique_ptr<Loop>> Loop::create(const Options& options) {
   SHOAL_TRY(auto ring, Ring::create(options.queue_depth));
   Fd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event.valid()) return fail(errno_error(errno, "eventfd"));
-  return std::unique_ptr<Loop>(
-      new Loop(std::make_unique<Impl>(std::move(ring), std::move(event))));
+  return std::unique_ptr<Loop>(new Loop(std::make_unique<Impl>(std::move(ring), std::move(event))));
 }
 
 void Loop::run() {
@@ -38,26 +39,38 @@ void Loop::run() {
   impl_->drain();
 }
 
-void Loop::run_until(const std::function<bool()>& done) { impl_->run_until(done); }
+void Loop::run_until(const std::function<bool()>& done) {
+  impl_->run_until(done);
+}
 
-void Loop::stop() { impl_->mailbox.stop(); }
+void Loop::stop() {
+  impl_->mailbox.stop();
+}
 
-void Loop::post(Task task) { impl_->mailbox.post(std::move(task)); }
+void Loop::post(Task task) {
+  impl_->mailbox.post(std::move(task));
+}
 
 LoopExecutor::TimerId Loop::after(Duration delay, Task task) {
   return TimerId{impl_->timers.add(clock().now() + delay, std::move(task))};
 }
 
-void Loop::cancel(TimerId timer) { impl_->timers.cancel(timer.value); }
+void Loop::cancel(TimerId timer) {
+  impl_->timers.cancel(timer.value);
+}
 
-const Clock& Loop::clock() const { return system_clock(); }
+const Clock& Loop::clock() const {
+  return system_clock();
+}
 
 Loop::WatchId Loop::watch(int fd, std::uint32_t events,
                           std::move_only_function<void(std::uint32_t)> ready) {
   return WatchId{impl_->add_watch(fd, events, std::move(ready))};
 }
 
-void Loop::unwatch(WatchId watch) { impl_->remove_watch(watch.value); }
+void Loop::unwatch(WatchId watch) {
+  impl_->remove_watch(watch.value);
+}
 
 void Loop::read(int fd, MutableByteSpan target, std::uint64_t offset, IoDone done) {
   impl_->start_io(fd, /*is_write=*/false, target.data(), target.size(), offset, std::move(done));

@@ -28,7 +28,8 @@ class Loop final : public LoopExecutor {
   ~Loop() override;
 
   // Runs until stop(). Operations still in flight at the end are cancelled and their callbacks run
-  // with ErrorCode::canceled before run() returns; tasks posted by then run too, timers do not fire.
+  // with ErrorCode::canceled before run() returns; tasks posted by then run too, timers do not
+  // fire.
   void run();
   // Runs until `done` returns true, checked after every batch of events. For commands and tests.
   void run_until(const std::function<bool()>& done);

@@ -9,8 +9,8 @@
 
 namespace shoal::sys {
 
-// A read-only loop device over a file. It frees itself (autoclear) once this object and whatever was
-// mounted from it are gone. Move-only, immutable.
+// A read-only loop device over a file. It frees itself (autoclear) once this object and whatever
+// was mounted from it are gone. Move-only, immutable.
 class LoopDevice {
  public:
   [[nodiscard]] static Result<LoopDevice> attach(const std::filesystem::path& file);

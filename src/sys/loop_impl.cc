@@ -17,15 +17,21 @@ namespace {
 // user_data = kind << 62 | SlotTable id (62 bits).
 enum class Kind : std::uint64_t { wake = 0, cancel = 1, poll = 2, io = 3 };
 
-std::uint64_t tag(Kind kind, std::uint64_t id) { return static_cast<std::uint64_t>(kind) << 62 | id; }
-Kind kind_of(std::uint64_t user_data) { return static_cast<Kind>(user_data >> 62); }
-std::uint64_t id_of(std::uint64_t user_data) { return user_data & (~std::uint64_t{0} >> 2); }
+std::uint64_t tag(Kind kind, std::uint64_t id) {
+  return static_cast<std::uint64_t>(kind) << 62 | id;
+}
+Kind kind_of(std::uint64_t user_data) {
+  return static_cast<Kind>(user_data >> 62);
+}
+std::uint64_t id_of(std::uint64_t user_data) {
+  return user_data & (~std::uint64_t{0} >> 2);
+}
 
-constexpr std::size_t kCompletionBatch = 256;         // on the stack, 4 KiB
+constexpr std::size_t kCompletionBatch = 256;          // on the stack, 4 KiB
 constexpr std::size_t kTransferBytesMax = 1ull << 30;  // one SQE takes a 32-bit length
 
-// Callbacks that answer every cancellation with a new operation would keep a stopping loop alive for
-// ever; after this many turns without an operation in the kernel the rest is dropped.
+// Callbacks that answer every cancellation with a new operation would keep a stopping loop alive
+// for ever; after this many turns without an operation in the kernel the rest is dropped.
 constexpr int kDrainTurnsMax = 1000;
 
 // A short read ends the operation at the end of a regular file, and always on other kinds of files,
@@ -114,9 +120,14 @@ void Loop::Impl::dispatch(const Ring::Completion& completion) {
       SHOAL_ASSERT(completion.result != -EINVAL);
       if (!completion.more) arm_wake();
       return;
-    case Kind::cancel: return;  // whether it found its operation shows in that one's completion
-    case Kind::poll: on_poll(id_of(completion.user_data), completion.result); return;
-    case Kind::io: on_io(id_of(completion.user_data), completion.result); return;
+    case Kind::cancel:
+      return;  // whether it found its operation shows in that one's completion
+    case Kind::poll:
+      on_poll(id_of(completion.user_data), completion.result);
+      return;
+    case Kind::io:
+      on_io(id_of(completion.user_data), completion.result);
+      return;
   }
 }
 
@@ -239,8 +250,8 @@ void Loop::Impl::on_io(std::uint64_t id, int result) {
     finish_io(id, fail(ErrorCode::io, "write: the file takes no more bytes"));
     return;
   }
-  const bool is_final = !io->is_write &&
-                        (result == 0 || short_read_is_final(io->fd, io->offset + io->progress));
+  const bool is_final =
+      !io->is_write && (result == 0 || short_read_is_final(io->fd, io->offset + io->progress));
   if (is_final)
     finish_io(id, io->progress);
   else if (draining_)

@@ -15,8 +15,8 @@
 
 namespace shoal::sys {
 
-// Everything other threads hand to a loop. The lock is held for a push or a swap, never over a task.
-// synchronized.
+// Everything other threads hand to a loop. The lock is held for a push or a swap, never over a
+// task. synchronized.
 class Mailbox {
  public:
   explicit Mailbox(Fd event) : event_(std::move(event)) {}

@@ -31,10 +31,11 @@ LoopThread::~LoopThread() = default;
 Result<std::unique_ptr<LoopThread>> LoopThread::start(const char* name,
                                                       const Loop::Options& options) {
   SHOAL_TRY(auto loop, Loop::create(options));
-  return std::unique_ptr<LoopThread>(
-      new LoopThread(std::make_unique<Impl>(name, std::move(loop))));
+  return std::unique_ptr<LoopThread>(new LoopThread(std::make_unique<Impl>(name, std::move(loop))));
 }
 
-Loop& LoopThread::loop() { return impl_->loop(); }
+Loop& LoopThread::loop() {
+  return impl_->loop();
+}
 
 }  // namespace shoal::sys

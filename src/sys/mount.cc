@@ -24,8 +24,7 @@ constexpr const char* kMountRemedy =
     "Run as root or with CAP_SYS_ADMIN (in a container: privileged, with /dev/fuse)";
 
 Error mount_error(int error, const std::string& what) {
-  if (error == EPERM || error == EACCES)
-    return errno_error(error, what).with_remedy(kMountRemedy);
+  if (error == EPERM || error == EACCES) return errno_error(error, what).with_remedy(kMountRemedy);
   if (error == ENODEV)
     return Error(ErrorCode::unsupported, what + ": this kernel has no such file system",
                  "Load its module (modprobe erofs fuse) or use a kernel that has it.");
@@ -38,8 +37,8 @@ Result<void> mount_erofs(const std::string& source, const std::filesystem::path&
     return {};
   const int error = errno;
   const std::string what = "mount EROFS image " + source + " on " + directory.string();
-  // ENOTBLK: the kernel wants a block device, because it cannot mount from files or not from this one
-  // (overlayfs, FUSE passthrough).
+  // ENOTBLK: the kernel wants a block device, because it cannot mount from files or not from this
+  // one (overlayfs, FUSE passthrough).
   if (error == ENOTBLK)
     return fail(ErrorCode::unsupported, what + ": this kernel cannot mount this file directly",
                 "Use a loop device, or Linux 6.12 or later with "
@@ -55,8 +54,9 @@ Result<void> mount_erofs(const std::string& source, const std::filesystem::path&
 
 Result<void> mount_fuse(int fd, const std::filesystem::path& directory, const std::string& source,
                         const FuseMountOptions& options) {
-  std::string data = "fd=" + std::to_string(fd) + ",rootmode=40000,user_id=" +
-                     std::to_string(getuid()) + ",group_id=" + std::to_string(getgid());
+  std::string data = "fd=" + std::to_string(fd) +
+                     ",rootmode=40000,user_id=" + std::to_string(getuid()) +
+                     ",group_id=" + std::to_string(getgid());
   if (options.allow_other) data += ",allow_other";
   if (options.max_read_bytes != 0) data += ",max_read=" + std::to_string(options.max_read_bytes);
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
@@ -89,7 +89,8 @@ Result<void> unmount(const std::filesystem::path& directory, Unmount how) {
                 "See /proc/mounts for what is.");
   if (error == EBUSY)
     return fail(ErrorCode::precondition, what + ": files or directories on it are in use",
-                "Find the users with fuser -vm " + directory.string() + ", or detach the mount with `shoal umount --force`.");
+                "Find the users with fuser -vm " + directory.string() +
+                    ", or detach the mount with `shoal umount --force`.");
   return fail(mount_error(error, what));
 }
 

@@ -21,14 +21,14 @@ struct FuseMountOptions {
   std::string subtype = "shoal";     // the type shown is fuse.<subtype>
 };
 
-// Mounts the FUSE session of /dev/fuse descriptor `fd` on `directory`, read-only. The kernel waits for
-// nobody: INIT is the first request on `fd`.
+// Mounts the FUSE session of /dev/fuse descriptor `fd` on `directory`, read-only. The kernel waits
+// for nobody: INIT is the first request on `fd`.
 [[nodiscard]] Result<void> mount_fuse(int fd, const std::filesystem::path& directory,
                                       const std::string& source, const FuseMountOptions& options);
 
 // Mounts an EROFS image straight from its file (Linux 6.12+). `options` as in mount -o: "directio".
-// Fails with unsupported when this kernel, or the file system the image lies on, needs a block device:
-// then mount_erofs_loop is the way.
+// Fails with unsupported when this kernel, or the file system the image lies on, needs a block
+// device: then mount_erofs_loop is the way.
 [[nodiscard]] Result<void> mount_erofs_file(const std::filesystem::path& image,
                                             const std::filesystem::path& directory,
                                             const std::string& options);
@@ -37,13 +37,14 @@ struct LoopMount {
   std::string device;      // "/dev/loop3"; the kernel frees it at unmount
   bool direct_io = false;  // false: the image is cached twice
 };
-// Mounts it on a new read-only loop device, with direct I/O where the image's file system allows it.
+// Mounts it on a new read-only loop device, with direct I/O where the image's file system allows
+// it.
 [[nodiscard]] Result<LoopMount> mount_erofs_loop(const std::filesystem::path& image,
                                                  const std::filesystem::path& directory,
                                                  const std::string& options);
 
-// now: fails with precondition while files are open; lazy: takes the mount out of sight at once, and
-// apart when its last user leaves.
+// now: fails with precondition while files are open; lazy: takes the mount out of sight at once,
+// and apart when its last user leaves.
 enum class Unmount { now, lazy };
 // Fails with not_found when nothing is mounted on `directory`.
 [[nodiscard]] Result<void> unmount(const std::filesystem::path& directory, Unmount how);
@@ -57,7 +58,8 @@ struct MountEntry {
   std::string options;  // of the mount, then of the file system, joined by a comma
   std::string device;   // "major:minor"
 };
-// Entries of /proc/self/mountinfo, oldest first; where several lie on one directory, the last is seen.
+// Entries of /proc/self/mountinfo, oldest first; where several lie on one directory, the last is
+// seen.
 [[nodiscard]] Result<std::vector<MountEntry>> read_mounts();
 // Parses text in the form of /proc/self/mountinfo; lines it cannot read are left out.
 [[nodiscard]] std::vector<MountEntry> parse_mountinfo(std::string_view text);

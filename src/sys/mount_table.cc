@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t kMountinfoBytesMax = 64ull << 20;  // nodes with 100,000 mounts exist
 
-bool is_octal(char c) { return c >= '0' && c <= '7'; }
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
 
 // The kernel writes space, tab, line end and backslash as \ooo.
 std::string unescape(std::string_view text) {
@@ -44,8 +46,8 @@ bool parse_int(std::string_view text, int& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// "36 35 98:0 /root /mount/point rw,noatime optional:fields - type source rw,options"; the number of
-// optional fields varies, a lone "-" ends them.
+// "36 35 98:0 /root /mount/point rw,noatime optional:fields - type source rw,options"; the number
+// of optional fields varies, a lone "-" ends them.
 std::optional<MountEntry> parse_line(std::string_view line) {
   const std::vector<std::string_view> words = split(line);
   constexpr std::size_t kFixedWords = 6;
@@ -83,9 +85,11 @@ Result<std::vector<MountEntry>> read_mounts() {
 Result<bool> is_mount_point(const std::filesystem::path& directory) {
   // Only the parent is resolved: a stat of the directory could wait for a server that is gone.
   std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(directory, error).lexically_normal();
+  const std::filesystem::path absolute =
+      std::filesystem::absolute(directory, error).lexically_normal();
   const std::filesystem::path trimmed = absolute.has_filename() ? absolute : absolute.parent_path();
-  const std::filesystem::path parent = std::filesystem::weakly_canonical(trimmed.parent_path(), error);
+  const std::filesystem::path parent =
+      std::filesystem::weakly_canonical(trimmed.parent_path(), error);
   if (error) return fail(errno_error(error.value(), "resolve " + trimmed.parent_path().string()));
   const std::filesystem::path wanted = parent / trimmed.filename();
   SHOAL_TRY(const auto mounts, read_mounts());

@@ -19,7 +19,9 @@
 namespace shoal::sys {
 namespace {
 
-int open_pidfd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
 
 bool has_ended(int pidfd) {
   pollfd entry{pidfd, POLLIN, 0};
@@ -69,7 +71,8 @@ Result<std::vector<Fd>> plan_descriptors(SpawnPlan& plan, const SpawnOptions& op
     posix_spawn_file_actions_adddup2(&plan.actions, STDOUT_FILENO, STDERR_FILENO);
   }
   int highest = STDERR_FILENO;
-  for (const auto& inherited : options.inherited_fds) highest = std::max(highest, inherited.child_fd);
+  for (const auto& inherited : options.inherited_fds)
+    highest = std::max(highest, inherited.child_fd);
   std::vector<Fd> copies;
   for (const auto& inherited : options.inherited_fds) {
     SHOAL_ASSERT(inherited.child_fd > STDERR_FILENO);
@@ -99,8 +102,8 @@ Result<Process> Process::spawn(const SpawnOptions& options) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // POSIX: exec does not change them
   arguments.push_back(nullptr);
   pid_t pid = 0;
-  const int error = posix_spawnp(&pid, arguments[0], &plan.actions, &plan.attributes,
-                                 arguments.data(), environ);
+  const int error =
+      posix_spawnp(&pid, arguments[0], &plan.actions, &plan.attributes, arguments.data(), environ);
   if (error != 0) return fail(errno_error(error, "start " + options.arguments[0]));
   // The child is ours and unreaped, so its id cannot mean another process.
   Fd pidfd(open_pidfd(pid));

@@ -29,10 +29,11 @@ Error setup_error(int error) {
   std::string message = "io_uring_setup: " + std::string(std::strerror(error));
   switch (error) {
     case EPERM:
-      return Error(ErrorCode::unsupported, std::move(message),
-                   "The system forbids io_uring: set sysctl kernel.io_uring_disabled=0, or allow "
-                   "io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp "
-                   "profile.");
+      return Error(
+          ErrorCode::unsupported, std::move(message),
+          "The system forbids io_uring: set sysctl kernel.io_uring_disabled=0, or allow "
+          "io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp "
+          "profile.");
     case ENOSYS:
     case EINVAL:
       return Error(ErrorCode::unsupported, std::move(message),
@@ -50,8 +51,8 @@ Error setup_error(int error) {
   }
 }
 
-// A refusal of io_uring_enter that no caller can act on: a ring used from a second thread, or memory
-// of ours that went bad.
+// A refusal of io_uring_enter that no caller can act on: a ring used from a second thread, or
+// memory of ours that went bad.
 [[noreturn]] void enter_failed(int error) {
   std::fprintf(stderr, "io_uring_enter: %s; a Loop may be run by one thread only\n",
                std::strerror(error));

@@ -45,8 +45,8 @@ class Ring {
   void submit();
 
   io_uring ring_{};
-  bool disabled_ = false;              // created with IORING_SETUP_R_DISABLED, not entered yet
-  std::deque<io_uring_sqe> backlog_;   // prepared while the submission queue was full
+  bool disabled_ = false;             // created with IORING_SETUP_R_DISABLED, not entered yet
+  std::deque<io_uring_sqe> backlog_;  // prepared while the submission queue was full
 };
 
 }  // namespace shoal::sys

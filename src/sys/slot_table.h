@@ -9,8 +9,8 @@
 namespace shoal::sys {
 
 // Values named by ids that are never mistaken for an earlier tenant of the same slot: an id is
-// (generation << 32 | index), with a generation of 30 bits counted per slot and never 0. This is how
-// a late completion of the kernel finds out that nobody waits for it any more. confined.
+// (generation << 32 | index), with a generation of 30 bits counted per slot and never 0. This is
+// how a late completion of the kernel finds out that nobody waits for it any more. confined.
 template <typename T>
 class SlotTable {
  public:

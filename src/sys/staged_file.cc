@@ -3,8 +3,8 @@
 // A staged file is called "<name>.staged.<random>" and its maker holds a flock on it. A maker that
 // dies leaves the file but not the lock, so the next StagedFile for the same name recognises the
 // leftover, also one of another pid namespace, and removes it.
-#include <sys/file.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,9 +85,9 @@ Result<StagedFile> StagedFile::create(const std::filesystem::path& target) {
     }
     if (has_a_name(fd.get())) return StagedFile(File::adopt(std::move(fd), path), target);
   }
-  return fail(ErrorCode::io, "create " + target.string() + ": no free temporary name beside it",
-              "Remove files called " + staged_prefix(target) + "* in " +
-                  directory_of(target).string());
+  return fail(
+      ErrorCode::io, "create " + target.string() + ": no free temporary name beside it",
+      "Remove files called " + staged_prefix(target) + "* in " + directory_of(target).string());
 }
 
 Result<void> StagedFile::commit() {

@@ -72,6 +72,8 @@ class WorkerPool::Impl {
 WorkerPool::WorkerPool(const char* name, unsigned threads)
     : impl_(std::make_unique<Impl>(name, threads)) {}
 WorkerPool::~WorkerPool() = default;
-void WorkerPool::post(Task task) { impl_->post(std::move(task)); }
+void WorkerPool::post(Task task) {
+  impl_->post(std::move(task));
+}
 
 }  // namespace shoal::sys

@@ -75,7 +75,8 @@ class DataPath::Job {
 
 DataPath::DataPath(DataPathParts parts)
     : parts_(std::move(parts)),
-      requests_(parts_.requests_in_flight_max, static_cast<std::uint32_t>(parts_.threads.size()), 1),
+      requests_(parts_.requests_in_flight_max, static_cast<std::uint32_t>(parts_.threads.size()),
+                1),
       // Two chunks each: a thread can then always fill one while another is written.
       buffers_(parts_.buffer_bytes_max, static_cast<std::uint32_t>(parts_.threads.size()),
                2 * round_up(parts_.geometry.chunk_bytes, 4096)),
@@ -83,26 +84,25 @@ DataPath::DataPath(DataPathParts parts)
   std::vector<Prefetcher::Owner> owners;
   for (std::uint32_t number = 0; number < parts_.threads.size(); ++number) {
     const FetchThreadParts& thread = parts_.threads[number];
-    owners_.push_back(std::make_unique<fetch::ChunkOwner>(fetch::OwnerParts{
-        .number = number,
-        .executor = thread.executor,
-        .worker = parts_.worker,
-        .io = thread.io,
-        .store = thread.store,
-        .map = parts_.map,
-        .cache = parts_.cache,
-        .requests = requests_,
-        .buffer_bytes = buffers_,
-        .geometry = parts_.geometry,
-        .key_prefix = parts_.key_prefix,
-        .observer = prefetcher_,
-        .ask_others_to_evict =
-            [this, number](std::uint64_t bytes) {
-              for (std::size_t other = 0; other < owners_.size(); ++other)
-                if (other != number)
-                  parts_.threads[other].executor.post(
-                      [owner = owners_[other].get(), bytes] { owner->evict(bytes); });
-            }}));
+    owners_.push_back(std::make_unique<fetch::ChunkOwner>(
+        fetch::OwnerParts{.number = number,
+                          .executor = thread.executor,
+                          .worker = parts_.worker,
+                          .io = thread.io,
+                          .store = thread.store,
+                          .map = parts_.map,
+                          .cache = parts_.cache,
+                          .requests = requests_,
+                          .buffer_bytes = buffers_,
+                          .geometry = parts_.geometry,
+                          .key_prefix = parts_.key_prefix,
+                          .observer = prefetcher_,
+                          .ask_others_to_evict = [this, number](std::uint64_t bytes) {
+                            for (std::size_t other = 0; other < owners_.size(); ++other)
+                              if (other != number)
+                                parts_.threads[other].executor.post(
+                                    [owner = owners_[other].get(), bytes] { owner->evict(bytes); });
+                          }}));
     owners.push_back({&thread.executor, owners_.back().get()});
   }
   prefetcher_.set_owners(std::move(owners));
@@ -156,8 +156,9 @@ void DataPath::refuse(std::uint64_t offset, std::size_t bytes, Volume::ReadDone 
   Result<void> result;
   if (bytes > 0) {
     counters_.errors.fetch_add(1, kRelaxed);
-    result = fail(ErrorCode::bad_input,
-                  fmt::format("read of {} bytes at {} in an image of {} bytes", bytes, offset, size()));
+    result =
+        fail(ErrorCode::bad_input,
+             fmt::format("read of {} bytes at {} in an image of {} bytes", bytes, offset, size()));
   }
   parts_.threads[0].executor.post(
       [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
@@ -168,7 +169,8 @@ void DataPath::read_metadata(Job& job, std::uint64_t offset, MutableByteSpan tar
       parts_.threads[offset / kMetadataStripeBytes % parts_.threads.size()];
   holds_.fetch_add(1, kRelaxed);  // close() waits for it; an owner's hold keeps the number above 0
   thread.executor.post([this, &job, &thread, offset, target] {
-    const std::uint64_t in_file = offset < parts_.metadata_bytes ? parts_.metadata_bytes - offset : 0;
+    const std::uint64_t in_file =
+        offset < parts_.metadata_bytes ? parts_.metadata_bytes - offset : 0;
     const MutableByteSpan stored = target.first(std::min<std::uint64_t>(target.size(), in_file));
     const MutableByteSpan gap = target.subspan(stored.size());
     if (!gap.empty()) std::memset(gap.data(), 0, gap.size());
@@ -182,9 +184,10 @@ void DataPath::read_metadata(Job& job, std::uint64_t offset, MutableByteSpan tar
                      if (!read)
                        job.end_part(fail(std::move(read).error().with_context("metadata")), true);
                      else if (*read != bytes)
-                       job.end_part(fail(ErrorCode::corrupt, "image file ends before its metadata does",
-                                         "Build the volume again with `shoal index build --rebuild`."),
-                                    true);
+                       job.end_part(
+                           fail(ErrorCode::corrupt, "image file ends before its metadata does",
+                                "Build the volume again with `shoal index build --rebuild`."),
+                           true);
                      else
                        job.end_part({}, true);
                      release_hold();

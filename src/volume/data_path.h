@@ -33,11 +33,11 @@ struct DataPathParts {
   std::vector<FetchThreadParts> threads;
   Executor& worker;
   const index::ChunkMap& map;
-  cache::CacheStore* cache = nullptr;  // null: memory only
+  cache::CacheStore* cache = nullptr;                             // null: memory only
   std::vector<std::pair<ChunkId, format::CacheRecord>> restored;  // what the cache file holds
   const store::Governor* governor = nullptr;
-  int metadata_fd = -1;                // image file: the metadata region
-  std::uint64_t metadata_bytes = 0;    // its size; zeros up to the data region
+  int metadata_fd = -1;              // image file: the metadata region
+  std::uint64_t metadata_bytes = 0;  // its size; zeros up to the data region
   format::Geometry geometry;
   DataAddress data_end;
   std::string key_prefix;
@@ -67,8 +67,8 @@ class DataPath {
   [[nodiscard]] VolumeStats stats() const;
   [[nodiscard]] std::vector<std::string> recent_errors() const { return errors_.newest_first(); }
 
-  // Reads may finish until `deadline`, then fail with `closed`; fetched bytes go to the cache. `done`
-  // runs on the first thread; afterwards nothing of the data path is in use. Call once.
+  // Reads may finish until `deadline`, then fail with `closed`; fetched bytes go to the cache.
+  // `done` runs on the first thread; afterwards nothing of the data path is in use. Call once.
   void close(TimePoint deadline, Task done);
 
  private:

@@ -11,8 +11,8 @@
 namespace shoal::volume {
 namespace {
 
-// Runs `work` on the loop's thread and waits for it. Only while starting and stopping, when the loop
-// has nothing else to do: the wait is as long as the work.
+// Runs `work` on the loop's thread and waits for it. Only while starting and stopping, when the
+// loop has nothing else to do: the wait is as long as the work.
 template <typename Work>
 auto run_on(sys::Loop& loop, Work work) {
   std::packaged_task<decltype(work())()> task(std::move(work));

@@ -28,8 +28,9 @@ class FetchThread {
   [[nodiscard]] static Result<std::unique_ptr<FetchThread>> start(const Options& options);
   // Precondition: no call of the store is wanted any longer; those under way are given up.
   ~FetchThread();
-  // Waits until the thread has ended whatever it is doing at this moment. A thread that has posted to
-  // another one may still be inside that post, so all threads finish a turn before any loop dies.
+  // Waits until the thread has ended whatever it is doing at this moment. A thread that has posted
+  // to another one may still be inside that post, so all threads finish a turn before any loop
+  // dies.
   void finish_turn();
   [[nodiscard]] FetchThreadParts parts() { return {thread_->loop(), *io_, *store_}; }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // open_volume(): where all parts of the read side are put together.
 //
-//   bucket <-- store, one per fetch thread            index (RocksDB)      image/N.erofs   cache/data
+//   bucket <-- store, one per fetch thread            index (RocksDB)      image/N.erofs cache/data
 //                 ^                                      |      ^                |             ^
-//                 |GETs                            chunks|      |records         |metadata     |blocks
+//                 |GETs                            chunks|      |records         |metadata |blocks
 //              ChunkOwner, one per fetch thread <--------'------'----------------+-------------'
 //                 ^                    | reads seen                              |
 //                 | parts of reads     v                                         |
@@ -94,10 +94,11 @@ Result<void> open_image(const std::filesystem::path& directory, Opened& opened) 
     return fail(std::move(image).error());
   }
   SHOAL_TRY(opened.metadata_bytes, image->size());
-  std::vector<std::byte> head(std::min<std::uint64_t>(opened.metadata_bytes, image::kImageHeadBytes));
+  std::vector<std::byte> head(
+      std::min<std::uint64_t>(opened.metadata_bytes, image::kImageHeadBytes));
   SHOAL_CHECK_OK(image->read_at(0, head));
-  if (auto checked = image::check_image(head, opened.metadata_bytes, opened.dataset,
-                                        opened.generation);
+  if (auto checked =
+          image::check_image(head, opened.metadata_bytes, opened.dataset, opened.generation);
       !checked)
     return fail(std::move(checked).error().with_context(path.string()));
   opened.image.emplace(std::move(*image));
@@ -124,8 +125,7 @@ std::uint32_t thread_count(const VolumeOptions& options) {
 }
 
 Result<void> check_options(const VolumeOptions& options, const format::Geometry& geometry) {
-  const std::uint64_t buffers_min =
-      std::uint64_t{4} * thread_count(options) * geometry.chunk_bytes;
+  const std::uint64_t buffers_min = std::uint64_t{4} * thread_count(options) * geometry.chunk_bytes;
   if (options.buffer_bytes_max < buffers_min)
     return fail(ErrorCode::bad_input,
                 fmt::format("{} of buffers are too few for {} fetch threads",
@@ -209,11 +209,11 @@ Result<void> LocalVolume::open_cache(const VolumeOptions& options) {
                                        .geometry = opened_.dataset.geometry,
                                        .data_end = opened_.generation.data_end,
                                        .bytes_max = options.cache_bytes_max};
-  SHOAL_TRY(cache_, cache::CacheStore::open(
-                        cache, *opened_.index,
-                        [this](ChunkId chunk, const format::CacheRecord& record) {
-                          restored_.emplace_back(chunk, record);
-                        }));
+  SHOAL_TRY(cache_,
+            cache::CacheStore::open(cache, *opened_.index,
+                                    [this](ChunkId chunk, const format::CacheRecord& record) {
+                                      restored_.emplace_back(chunk, record);
+                                    }));
   return {};
 }
 
@@ -223,12 +223,11 @@ Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
   const std::uint32_t count = thread_count(options);
   worker_ = std::make_unique<sys::WorkerPool>("shoal-disk", count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    SHOAL_TRY(auto thread,
-              FetchThread::start({.number = number,
-                                  .location = location_,
-                                  .store = config,
-                                  .governor = &governor_,
-                                  .connections_max = options.requests_in_flight_max}));
+    SHOAL_TRY(auto thread, FetchThread::start({.number = number,
+                                               .location = location_,
+                                               .store = config,
+                                               .governor = &governor_,
+                                               .connections_max = options.requests_in_flight_max}));
     threads_.push_back(std::move(thread));
   }
   return {};
@@ -244,7 +243,8 @@ void LocalVolume::connect(const VolumeOptions& options) {
         .geometry = geometry,
         .data_end = opened_.generation.data_end,
         // What prefetch may keep in memory, or it would only push itself out.
-        .window_bytes_max = std::min(limits::kPrefetchWindowMaxBytes, options.buffer_bytes_max / 4)});
+        .window_bytes_max =
+            std::min(limits::kPrefetchWindowMaxBytes, options.buffer_bytes_max / 4)});
   path_ = std::make_unique<DataPath>(
       DataPathParts{.threads = std::move(threads),
                     .worker = *worker_,

@@ -13,8 +13,8 @@
 namespace shoal::volume {
 
 // Carries what the fetch threads see to the policy and what the policy proposes back to the owners
-// of the chunks. Lives on the first owner's executor; what other owners saw arrives there in batches.
-// A null policy proposes nothing. confined to that executor, except on_observations().
+// of the chunks. Lives on the first owner's executor; what other owners saw arrives there in
+// batches. A null policy proposes nothing. confined to that executor, except on_observations().
 class Prefetcher final : public fetch::Observer {
  public:
   struct Owner {

@@ -51,7 +51,8 @@ std::unique_ptr<DevBucket> DevBucket::start(const std::vector<std::string>& opti
     return nullptr;
   }
   std::string directory = (fs::temp_directory_path() / "shoal-conformance-XXXXXX").string();
-  if (::mkdtemp(directory.data()) == nullptr || !fs::create_directory(fs::path(directory) / kDevBucket)) {
+  if (::mkdtemp(directory.data()) == nullptr ||
+      !fs::create_directory(fs::path(directory) / kDevBucket)) {
     why = "cannot make a temporary directory";
     return nullptr;
   }
@@ -69,7 +70,8 @@ std::unique_ptr<DevBucket> DevBucket::start(const std::vector<std::string>& opti
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::dup2(pipe[1], STDOUT_FILENO);
-    for (const char* name : {"AWS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_ID"}) ::setenv(name, kDevAccessKey, 1);
+    for (const char* name : {"AWS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_ID"})
+      ::setenv(name, kDevAccessKey, 1);
     for (const char* name : {"AWS_SECRET_ACCESS_KEY", "OSS_ACCESS_KEY_SECRET"})
       ::setenv(name, kDevSecretKey, 1);
     ::execv(arguments[0], arguments.data());

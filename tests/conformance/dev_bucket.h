@@ -18,7 +18,8 @@ inline constexpr const char* kDevBucket = "conformance";
 class DevBucket {
  public:
   // Null, with the reason in `why`, when the program is not there or does not start.
-  static std::unique_ptr<DevBucket> start(const std::vector<std::string>& options, std::string& why);
+  static std::unique_ptr<DevBucket> start(const std::vector<std::string>& options,
+                                          std::string& why);
   ~DevBucket();
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 

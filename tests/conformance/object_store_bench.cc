@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: every implementation of the store waist can be put under the same suite.
-// Method: local stores on a loop with virtual time, remote ones on a real loop against the dev bucket, and,
-// when SHOAL_S3_ENDPOINT (with SHOAL_S3_BUCKET and AWS_*) is set, against that server too.
+// Method: local stores on a loop with virtual time, remote ones on a real loop against the dev
+// bucket, and, when SHOAL_S3_ENDPOINT (with SHOAL_S3_BUCKET and AWS_*) is set, against that server
+// too.
 #include "object_store_bench.h"
 
 #include <unistd.h>
@@ -37,7 +38,8 @@ class LocalBench : public Bench {
   std::unique_ptr<ObjectStore> store_;
 };
 
-using Wrap = std::function<std::unique_ptr<ObjectStore>(std::unique_ptr<ObjectStore>, LoopExecutor&)>;
+using Wrap =
+    std::function<std::unique_ptr<ObjectStore>(std::unique_ptr<ObjectStore>, LoopExecutor&)>;
 
 class MemoryBench final : public LocalBench {
  public:
@@ -57,7 +59,8 @@ class FileBench final : public LocalBench {
   FileBench() {
     // In memory where there is such a place: every put waits for the disk twice.
     const fs::path memory = "/dev/shm";
-    const fs::path parent = ::access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
+    const fs::path parent =
+        ::access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
     std::string path = (parent / "shoal-file-store-XXXXXX").string();
     EXPECT_NE(::mkdtemp(path.data()), nullptr);
     directory_ = path;
@@ -137,8 +140,9 @@ std::optional<RemoteOptions> external_options(std::string& why) {
     why = "SHOAL_S3_ENDPOINT and SHOAL_S3_BUCKET are not set";
     return std::nullopt;
   }
-  options.credentials = Credentials{variable("AWS_ACCESS_KEY_ID"), Secret(variable("AWS_SECRET_ACCESS_KEY")),
-                                    Secret(variable("AWS_SESSION_TOKEN")), "environment"};
+  options.credentials =
+      Credentials{variable("AWS_ACCESS_KEY_ID"), Secret(variable("AWS_SECRET_ACCESS_KEY")),
+                  Secret(variable("AWS_SESSION_TOKEN")), "environment"};
   return options;
 }
 
@@ -156,7 +160,9 @@ Implementation memory(std::string name, Wrap wrap) {
 
 }  // namespace
 
-void PrintTo(const Implementation& implementation, std::ostream* out) { *out << implementation.name; }
+void PrintTo(const Implementation& implementation, std::ostream* out) {
+  *out << implementation.name;
+}
 
 std::unique_ptr<Bench> make_remote_bench(const RemoteOptions& options) {
   return std::make_unique<RemoteBench>(options);

@@ -16,8 +16,8 @@
 
 namespace shoal::store {
 
-// One implementation of ObjectStore, ready to be tried: the store, what drives it, and in what it is
-// allowed to differ.
+// One implementation of ObjectStore, ready to be tried: the store, what drives it, and in what it
+// is allowed to differ.
 class Bench {
  public:
   virtual ~Bench() = default;
@@ -53,8 +53,10 @@ void PrintTo(const Implementation& implementation, std::ostream* out);
 [[nodiscard]] std::vector<Implementation> all_implementations();
 // A bench on a server; for the tests of what only servers do.
 [[nodiscard]] std::unique_ptr<Bench> make_remote_bench(const RemoteOptions& options);
-// How to reach the dev bucket (started when first asked for); nothing, with `why`, when it is not there.
-[[nodiscard]] std::optional<RemoteOptions> dev_bucket_options(Scheme scheme, SignatureVersion version,
+// How to reach the dev bucket (started when first asked for); nothing, with `why`, when it is not
+// there.
+[[nodiscard]] std::optional<RemoteOptions> dev_bucket_options(Scheme scheme,
+                                                              SignatureVersion version,
                                                               std::string& why);
 
 // Runs one asynchronous call to its end. A call that never ends is a failure of the test.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: what only a server can refuse is told to the user, or overcome, as promised.
-// Method: the dev bucket with its own region or clock, and clients with wrong credentials, wrong regions and
-// wrong clocks.
+// Method: the dev bucket with its own region or clock, and clients with wrong credentials, wrong
+// regions and wrong clocks.
 #include <gtest/gtest.h>
 
 #include "dev_bucket.h"
@@ -16,12 +16,12 @@ Result<PutResult> put(Bench& bench, const std::string& body) {
   });
 }
 Result<ListPage> list(Bench& bench) {
-  return await<ListPage>(bench, [&](Done<ListPage> done) { bench.store().list({}, std::move(done)); });
+  return await<ListPage>(bench,
+                         [&](Done<ListPage> done) { bench.store().list({}, std::move(done)); });
 }
 Result<ObjectInfo> head(Bench& bench) {
-  return await<ObjectInfo>(bench, [&](Done<ObjectInfo> done) {
-    bench.store().head("server-test", std::move(done));
-  });
+  return await<ObjectInfo>(
+      bench, [&](Done<ObjectInfo> done) { bench.store().head("server-test", std::move(done)); });
 }
 
 class ObjectStoreServer : public testing::Test {
@@ -41,9 +41,9 @@ class ObjectStoreServer : public testing::Test {
 };
 
 TEST_F(ObjectStoreServer, a_wrong_secret_is_named_with_its_source) {
-  for (const auto& [scheme, version] : {std::pair(Scheme::s3, SignatureVersion::v4),
-                                        std::pair(Scheme::oss, SignatureVersion::v4),
-                                        std::pair(Scheme::oss, SignatureVersion::v1)}) {
+  for (const auto& [scheme, version] :
+       {std::pair(Scheme::s3, SignatureVersion::v4), std::pair(Scheme::oss, SignatureVersion::v4),
+        std::pair(Scheme::oss, SignatureVersion::v1)}) {
     const auto wrong = bench(scheme, version, [](RemoteOptions& options) {
       options.credentials->secret_key = Secret("not-the-secret");
     });
@@ -67,13 +67,15 @@ TEST_F(ObjectStoreServer, an_unknown_key_and_an_unsigned_request_have_their_own_
   const auto first = list(*unknown);
   ASSERT_FALSE(first);
   EXPECT_EQ(first.error().code(), ErrorCode::permission);
-  EXPECT_NE(first.error().remedy().find("access key"), std::string::npos) << first.error().to_string();
+  EXPECT_NE(first.error().remedy().find("access key"), std::string::npos)
+      << first.error().to_string();
   const auto anonymous = bench(Scheme::s3, SignatureVersion::v4,
                                [](RemoteOptions& options) { options.credentials.reset(); });
   const auto second = list(*anonymous);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::permission);
-  EXPECT_NE(second.error().remedy().find("not signed"), std::string::npos) << second.error().to_string();
+  EXPECT_NE(second.error().remedy().find("not signed"), std::string::npos)
+      << second.error().to_string();
 }
 
 TEST_F(ObjectStoreServer, the_region_is_learned_from_the_refusal) {
@@ -93,9 +95,9 @@ TEST_F(ObjectStoreServer, the_servers_clock_is_learned_from_the_refusal) {
   std::string why;
   const auto server = DevBucket::start({"--clock-skew-s", "7200"}, why);
   if (!server) GTEST_SKIP() << why;
-  for (const auto& [scheme, version] : {std::pair(Scheme::s3, SignatureVersion::v4),
-                                        std::pair(Scheme::oss, SignatureVersion::v4),
-                                        std::pair(Scheme::oss, SignatureVersion::v1)}) {
+  for (const auto& [scheme, version] :
+       {std::pair(Scheme::s3, SignatureVersion::v4), std::pair(Scheme::oss, SignatureVersion::v4),
+        std::pair(Scheme::oss, SignatureVersion::v1)}) {
     const auto learning = bench(scheme, version, [&](RemoteOptions& options) {
       options.config.endpoint = server->endpoint();
     });
@@ -118,7 +120,8 @@ TEST_F(ObjectStoreServer, an_endpoint_nobody_listens_at_is_unavailable) {
   const auto page = list(*nobody);
   ASSERT_FALSE(page);
   EXPECT_EQ(page.error().code(), ErrorCode::unavailable) << page.error().to_string();
-  EXPECT_NE(page.error().message().find("127.0.0.1"), std::string::npos) << page.error().to_string();
+  EXPECT_NE(page.error().message().find("127.0.0.1"), std::string::npos)
+      << page.error().to_string();
   EXPECT_NE(page.error().retry(), Retry::no);
 }
 

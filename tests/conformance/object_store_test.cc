@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: all implementations of the store waist mean the same by its calls.
-// Method: one suite over all of them; in what an implementation may differ is said by its Bench. Each test
-// works below a prefix of its own, so that a bucket that is not empty does no harm.
+// Method: one suite over all of them; in what an implementation may differ is said by its Bench.
+// Each test works below a prefix of its own, so that a bucket that is not empty does no harm.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,17 +34,20 @@ class ObjectStoreConformance : public testing::TestWithParam<Implementation> {
 
   Result<PutResult> put(const std::string& key, const std::string& body, bool if_absent = false) {
     return await<PutResult>(*bench_, [&](Done<PutResult> done) {
-      store().put({.key = at(key), .body = as_bytes(body), .if_absent = if_absent, .content_type = ""},
-                  std::move(done));
+      store().put(
+          {.key = at(key), .body = as_bytes(body), .if_absent = if_absent, .content_type = ""},
+          std::move(done));
     });
   }
   Result<ObjectInfo> head(const std::string& key) {
-    return await<ObjectInfo>(*bench_, [&](Done<ObjectInfo> done) { store().head(at(key), std::move(done)); });
+    return await<ObjectInfo>(
+        *bench_, [&](Done<ObjectInfo> done) { store().head(at(key), std::move(done)); });
   }
   Result<std::string> get(GetRequest request) {
     StringSink sink;
     request.key = at(request.key);
-    auto result = await<void>(*bench_, [&](Done<void> done) { store().get(request, sink, std::move(done)); });
+    auto result =
+        await<void>(*bench_, [&](Done<void> done) { store().get(request, sink, std::move(done)); });
     if (!result) return fail(std::move(result).error());
     return std::move(sink.text);
   }
@@ -52,7 +55,8 @@ class ObjectStoreConformance : public testing::TestWithParam<Implementation> {
     return await<void>(*bench_, [&](Done<void> done) { store().remove(key, std::move(done)); });
   }
   Result<ListPage> list(ListRequest request) {
-    return await<ListPage>(*bench_, [&](Done<ListPage> done) { store().list(request, std::move(done)); });
+    return await<ListPage>(*bench_,
+                           [&](Done<ListPage> done) { store().list(request, std::move(done)); });
   }
   // All pages of a listing.
   ListPage list_all(ListRequest request) {
@@ -108,21 +112,43 @@ std::string pattern(std::size_t bytes, std::uint64_t seed) {
 }
 
 const std::vector<std::string>& odd_keys() {
-  static const std::vector<std::string> keys = {
-      "plain", "with space", " leading and trailing ", "a+b", "100%", "%41", "%2F", "quote\"and'single",
-      "\u00fcn\u00efcode/\u03b1+\u03b2", "\U0001F600", "semi;colon,comma", "question?mark=1&b=2", "hash#tag",
-      "less<greater>&amp;", "star*(x)!~$@:[]{}|^`", "back\\slash", "tab\there", "new\nline", "\x01\x1f",
-      ".hidden", "..twodots", "dots...", "a.b/c.d", "a-b/c", "a/b"};
+  static const std::vector<std::string> keys = {"plain",
+                                                "with space",
+                                                " leading and trailing ",
+                                                "a+b",
+                                                "100%",
+                                                "%41",
+                                                "%2F",
+                                                "quote\"and'single",
+                                                "\u00fcn\u00efcode/\u03b1+\u03b2",
+                                                "\U0001F600",
+                                                "semi;colon,comma",
+                                                "question?mark=1&b=2",
+                                                "hash#tag",
+                                                "less<greater>&amp;",
+                                                "star*(x)!~$@:[]{}|^`",
+                                                "back\\slash",
+                                                "tab\there",
+                                                "new\nline",
+                                                "\x01\x1f",
+                                                ".hidden",
+                                                "..twodots",
+                                                "dots...",
+                                                "a.b/c.d",
+                                                "a-b/c",
+                                                "a/b"};
   return keys;
 }
 const std::vector<std::string>& keys_that_are_no_paths() {
-  static const std::vector<std::string> keys = {"empty//component", "directory/", "./dot", "up/../down"};
+  static const std::vector<std::string> keys = {"empty//component", "directory/", "./dot",
+                                                "up/../down"};
   return keys;
 }
 
 TEST_P(ObjectStoreConformance, puts_gets_and_heads_any_key) {
   auto keys = odd_keys();
-  if (bench_->can_hold_any_key) std::ranges::copy(keys_that_are_no_paths(), std::back_inserter(keys));
+  if (bench_->can_hold_any_key)
+    std::ranges::copy(keys_that_are_no_paths(), std::back_inserter(keys));
   for (const auto& key : keys) {
     const std::string body = "content of " + key;
     const auto stored = put(key, body);
@@ -164,8 +190,11 @@ TEST_P(ObjectStoreConformance, gets_exactly_the_range_asked_for) {
   for (const auto& [offset, length] : {Range{0, 1}, Range{0, 300'000}, Range{299'999, 1},
                                        Range{1000, 4096}, Range{100'000, 200'000}})
     for (const std::uint64_t known_size : {std::uint64_t{0}, std::uint64_t{300'000}}) {
-      const auto got = get({.key = "object", .offset = offset, .length = length,
-                            .if_match = stored->etag, .object_size = known_size});
+      const auto got = get({.key = "object",
+                            .offset = offset,
+                            .length = length,
+                            .if_match = stored->etag,
+                            .object_size = known_size});
       ASSERT_TRUE(got) << got.error().to_string();
       EXPECT_EQ(*got, body.substr(offset, length)) << offset << "+" << length;
     }
@@ -176,10 +205,11 @@ TEST_P(ObjectStoreConformance, a_range_outside_the_object_is_refused) {
   struct Range {
     std::uint64_t offset, length, known_size;
   };
-  for (const auto& [offset, length, known_size] : {Range{10, 1, 0}, Range{5, 6, 0}, Range{100, 10, 0},
-                                                   Range{0, 11, 0}, Range{0, 11, 11}, Range{0, 9, 9},
-                                                   Range{2, 3, 11}}) {
-    const auto got = get({.key = "object", .offset = offset, .length = length, .object_size = known_size});
+  for (const auto& [offset, length, known_size] :
+       {Range{10, 1, 0}, Range{5, 6, 0}, Range{100, 10, 0}, Range{0, 11, 0}, Range{0, 11, 11},
+        Range{0, 9, 9}, Range{2, 3, 11}}) {
+    const auto got =
+        get({.key = "object", .offset = offset, .length = length, .object_size = known_size});
     ASSERT_FALSE(got) << offset << "+" << length;
     EXPECT_EQ(got.error().code(), ErrorCode::precondition) << got.error().to_string();
   }
@@ -222,7 +252,8 @@ TEST_P(ObjectStoreConformance, a_missing_bucket_is_not_found_and_named) {
 
 TEST_P(ObjectStoreConformance, refuses_keys_no_bucket_takes) {
   for (const auto& key : {std::string(), std::string(1025, 'k')}) {
-    const auto info = await<ObjectInfo>(*bench_, [&](Done<ObjectInfo> done) { store().head(key, std::move(done)); });
+    const auto info = await<ObjectInfo>(
+        *bench_, [&](Done<ObjectInfo> done) { store().head(key, std::move(done)); });
     ASSERT_FALSE(info);
     EXPECT_EQ(info.error().code(), ErrorCode::bad_input) << info.error().to_string();
   }
@@ -246,7 +277,8 @@ TEST_P(ObjectStoreConformance, removes_an_object) {
 
 TEST_P(ObjectStoreConformance, lists_2500_keys_in_order) {
   std::vector<std::string> keys;
-  for (int i = 0; i < 2500; ++i) keys.push_back("d" + std::to_string(i % 7) + "/k" + std::to_string(i));
+  for (int i = 0; i < 2500; ++i)
+    keys.push_back("d" + std::to_string(i % 7) + "/k" + std::to_string(i));
   put_many(keys);
   std::ranges::sort(keys);
   const auto all = list_all({.prefix = prefix_, .start_after = "", .token = ""});
@@ -258,12 +290,14 @@ TEST_P(ObjectStoreConformance, lists_2500_keys_in_order) {
     EXPECT_GT(all.objects[i].mtime, 1'500'000'000);
   }
   // From the middle, and inside one directory.
-  const auto tail = list_all({.prefix = prefix_, .start_after = at(keys[1200]), .token = "", .keys_max = 333});
+  const auto tail =
+      list_all({.prefix = prefix_, .start_after = at(keys[1200]), .token = "", .keys_max = 333});
   ASSERT_EQ(tail.objects.size(), keys.size() - 1201);
   EXPECT_EQ(tail.objects.front().key, at(keys[1201]));
   const auto one = list_all({.prefix = at("d3/k1"), .start_after = "", .token = ""});
-  EXPECT_EQ(one.objects.size(), static_cast<std::size_t>(std::ranges::count_if(
-                                    keys, [](const auto& key) { return key.starts_with("d3/k1"); })));
+  EXPECT_EQ(one.objects.size(),
+            static_cast<std::size_t>(std::ranges::count_if(
+                keys, [](const auto& key) { return key.starts_with("d3/k1"); })));
 }
 
 TEST_P(ObjectStoreConformance, lists_one_directory_at_a_time) {
@@ -277,14 +311,18 @@ TEST_P(ObjectStoreConformance, lists_one_directory_at_a_time) {
   ASSERT_TRUE(put("zfile", "4"));
   std::ranges::sort(directories);
   for (const std::uint32_t keys_max : {7u, 1000u}) {
-    const auto top = list_all({.prefix = prefix_, .start_after = "", .token = "", .by_directory = true,
+    const auto top = list_all({.prefix = prefix_,
+                               .start_after = "",
+                               .token = "",
+                               .by_directory = true,
                                .keys_max = keys_max});
     EXPECT_EQ(top.common_prefixes, directories);
     ASSERT_EQ(top.objects.size(), 2u);
     EXPECT_EQ(top.objects[0].key, at("dir1.txt"));
     EXPECT_EQ(top.objects[1].key, at("zfile"));
   }
-  const auto below = list_all({.prefix = at("dir3/"), .start_after = "", .token = "", .by_directory = true});
+  const auto below =
+      list_all({.prefix = at("dir3/"), .start_after = "", .token = "", .by_directory = true});
   EXPECT_EQ(below.common_prefixes, std::vector<std::string>{at("dir3/x/")});
   ASSERT_EQ(below.objects.size(), 1u);
   EXPECT_EQ(below.objects[0].key, at("dir3/z"));
@@ -311,11 +349,12 @@ TEST_P(ObjectStoreConformance, listing_and_head_agree_on_versions) {
 
 TEST_P(ObjectStoreConformance, uploads_in_parts) {
   const std::string key = at("large \u00fc+.bin");
-  const auto upload = await<UploadId>(*bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
+  const auto upload = await<UploadId>(
+      *bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
   ASSERT_TRUE(upload) << upload.error().to_string();
-  const std::vector<std::string> bodies = {pattern(std::max<std::size_t>(bench_->part_bytes_min, 1000), 1),
-                                           pattern(std::max<std::size_t>(bench_->part_bytes_min, 2000), 2),
-                                           pattern(77, 3)};
+  const std::vector<std::string> bodies = {
+      pattern(std::max<std::size_t>(bench_->part_bytes_min, 1000), 1),
+      pattern(std::max<std::size_t>(bench_->part_bytes_min, 2000), 2), pattern(77, 3)};
   std::vector<UploadedPart> parts(3);
   for (const std::uint32_t number : {2u, 1u, 3u}) {
     auto part = await<UploadedPart>(*bench_, [&](Done<UploadedPart> done) {
@@ -338,7 +377,8 @@ TEST_P(ObjectStoreConformance, uploads_in_parts) {
 
 TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
   const std::string key = at("aborted");
-  const auto upload = await<UploadId>(*bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
+  const auto upload = await<UploadId>(
+      *bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
   ASSERT_TRUE(upload);
   const std::string body = "part";
   const auto part = await<UploadedPart>(*bench_, [&](Done<UploadedPart> done) {
@@ -346,7 +386,8 @@ TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
   });
   ASSERT_TRUE(part);
   const auto abort = [&] {
-    return await<void>(*bench_, [&](Done<void> done) { store().abort_upload(*upload, std::move(done)); });
+    return await<void>(*bench_,
+                       [&](Done<void> done) { store().abort_upload(*upload, std::move(done)); });
   };
   EXPECT_TRUE(abort());
   EXPECT_TRUE(abort()) << "an upload that is gone is what the caller wants";
@@ -420,11 +461,12 @@ TEST_P(ObjectStoreConformance, cancelled_calls_end_once_with_canceled) {
   std::vector<StringSink> sinks(20);
   std::vector<int> ends(20, 0);
   for (std::size_t i = 0; i < sinks.size(); ++i)
-    store().get({.key = at("object"), .length = 7, .if_match = ""}, sinks[i], [&, i](Result<void> result) {
-      ++ends[i];
-      ASSERT_FALSE(result);
-      EXPECT_EQ(result.error().code(), ErrorCode::canceled) << result.error().to_string();
-    });
+    store().get(
+        {.key = at("object"), .length = 7, .if_match = ""}, sinks[i], [&, i](Result<void> result) {
+          ++ends[i];
+          ASSERT_FALSE(result);
+          EXPECT_EQ(result.error().code(), ErrorCode::canceled) << result.error().to_string();
+        });
   store().cancel_all();
   EXPECT_EQ(std::ranges::count(ends, 0), 20) << "done ran inside cancel_all";
   bench_->run_until([&] { return std::ranges::count(ends, 0) == 0; });
@@ -435,7 +477,9 @@ TEST_P(ObjectStoreConformance, cancelled_calls_end_once_with_canceled) {
 TEST_P(ObjectStoreConformance, a_sink_can_stop_its_get) {
   ASSERT_TRUE(put("object", pattern(100'000, 5)));
   struct Refusing final : BodySink {
-    Result<void> on_bytes(ByteSpan) override { return fail(ErrorCode::no_space, "the reader is full"); }
+    Result<void> on_bytes(ByteSpan) override {
+      return fail(ErrorCode::no_space, "the reader is full");
+    }
   } sink;
   const auto result = await<void>(*bench_, [&](Done<void> done) {
     store().get({.key = at("object"), .length = 100'000, .if_match = ""}, sink, std::move(done));

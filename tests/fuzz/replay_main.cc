@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: fuzz targets find their old bugs again, and shallow new ones, without libFuzzer.
-// Method: run each file of the corpus, then seeded mutations of them (flip, insert, erase, repeat, splice)
-// until the count or four seconds are reached. Usage: PROGRAM CORPUS_DIRECTORY [MUTATIONS [SEED]]
+// Method: run each file of the corpus, then seeded mutations of them (flip, insert, erase, repeat,
+// splice) until the count or four seconds are reached. Usage: PROGRAM CORPUS_DIRECTORY [MUTATIONS
+// [SEED]]
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -25,7 +26,8 @@ constexpr std::uint64_t kMutationsDefault = 20'000;
 constexpr std::size_t kInputBytesMax = 64 << 10;
 constexpr auto kTimeMax = std::chrono::seconds(4);
 // Bytes that parsers treat specially, more often than chance would bring them.
-constexpr std::uint8_t kSpecial[] = {0, 1, 0x7f, 0x80, 0xff, '<', '>', '&', ';', '%', '"', '/', '\n'};
+constexpr std::uint8_t kSpecial[] = {0,   1,   0x7f, 0x80, 0xff, '<', '>',
+                                     '&', ';', '%',  '"',  '/',  '\n'};
 
 std::vector<Input> read_corpus(const char* directory) {
   std::vector<std::filesystem::path> paths;
@@ -94,7 +96,8 @@ int main(int argc, char** argv) {
   corpus.emplace_back();  // the empty input, so that there is always something to start from
   for (const auto& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
 
-  const std::uint64_t mutations = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : kMutationsDefault;
+  const std::uint64_t mutations =
+      argc > 2 ? std::strtoull(argv[2], nullptr, 10) : kMutationsDefault;
   shoal::Rng rng(argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
   const auto start = std::chrono::steady_clock::now();
   std::uint64_t done = 0;

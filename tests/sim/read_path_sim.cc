@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: whatever the bucket, the disk, the readers and kill -9 do, a read returns the right bytes or
-// an error that was injected, every read ends, bounds hold, and nothing is left over at the end.
+// Goal: whatever the bucket, the disk, the readers and kill -9 do, a read returns the right bytes
+// or an error that was injected, every read ends, bounds hold, and nothing is left over at the end.
 // Method: seeded random worlds under virtual time; the real data path, cache files and policy; an
 // oracle that knows every byte. The seed also draws sizes, rates and which faults are on.
 #include <fmt/format.h>
@@ -35,7 +35,8 @@ Scenario draw(std::uint64_t seed) {
   options.geometry.block_bytes = rng.below(2) == 0 ? 512 : 4096;
   options.geometry.chunk_bytes = 32768u << rng.below(3);
   const std::uint64_t chunk = options.geometry.chunk_bytes;
-  options.sizes = OracleDataset::mixed_sizes(rng, 40 + rng.below(400), 1 + rng.below(20000), 4 * chunk);
+  options.sizes =
+      OracleDataset::mixed_sizes(rng, 40 + rng.below(400), 1 + rng.below(20000), 4 * chunk);
   options.bucket.delay_min = 1ms;
   options.bucket.delay_max = 1ms + rng.below(40) * 1ms;
   options.bucket.piece_bytes = rng.below(2) == 0 ? 0 : 1 + rng.below(chunk);
@@ -99,7 +100,10 @@ struct Coverage {
 class Run {
  public:
   Run(std::uint64_t seed, Coverage& coverage)
-      : coverage_(coverage), scenario_(draw(seed)), rng_(seed * 104729), world_(scenario_.options) {}
+      : coverage_(coverage),
+        scenario_(draw(seed)),
+        rng_(seed * 104729),
+        world_(scenario_.options) {}
 
   std::string go() {
     for (std::size_t i = 0; i < scenario_.steps && fault_.empty(); ++i) step();
@@ -198,13 +202,18 @@ class Run {
     coverage_.timeouts += error.code() == ErrorCode::timeout ? 1 : 0;
     coverage_.unavailable += error.code() == ErrorCode::unavailable ? 1 : 0;
     switch (error.code()) {
-      case ErrorCode::unavailable: return scenario_.bucket_faults;
-      case ErrorCode::timeout: return scenario_.impatient || scenario_.bucket_faults;
+      case ErrorCode::unavailable:
+        return scenario_.bucket_faults;
+      case ErrorCode::timeout:
+        return scenario_.impatient || scenario_.bucket_faults;
       case ErrorCode::closed:
-      case ErrorCode::canceled: return closing;
+      case ErrorCode::canceled:
+        return closing;
       // Only metadata reads: an error of the cache is never a reader's.
-      case ErrorCode::io: return scenario_.disk_faults && error.message().starts_with("metadata");
-      default: return false;
+      case ErrorCode::io:
+        return scenario_.disk_faults && error.message().starts_with("metadata");
+      default:
+        return false;
     }
   }
 
@@ -214,7 +223,8 @@ class Run {
     if (stats.cache_bytes > options.cache_bytes_max)
       fault_ = fmt::format("{} bytes cached of {}", stats.cache_bytes, options.cache_bytes_max);
     if (stats.buffer_bytes > options.buffer_bytes_max)
-      fault_ = fmt::format("{} bytes of buffers of {}", stats.buffer_bytes, options.buffer_bytes_max);
+      fault_ =
+          fmt::format("{} bytes of buffers of {}", stats.buffer_bytes, options.buffer_bytes_max);
     if (stats.requests_in_flight > std::max(options.requests_in_flight_max, options.threads))
       fault_ = fmt::format("{} requests in flight", stats.requests_in_flight);
   }

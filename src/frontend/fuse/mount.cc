@@ -165,7 +165,8 @@ Result<void> unmount(const fs::path& runtime_directory, const fs::path& mount_po
   const auto state = load_mount_state(paths.state);
   if (!state && state.error().code() != ErrorCode::not_found) return fail(state.error());
   if (!state)
-    return fail(ErrorCode::not_found, "unmount " + mount_point.string() + ": Shoal has no mount there",
+    return fail(ErrorCode::not_found,
+                "unmount " + mount_point.string() + ": Shoal has no mount there",
                 "See `shoal status`; what other programs mounted, umount(8) unmounts.");
   if (is_alive(state->keeper)) return unmount_through_keeper(paths.state, *state, force);
   return unmount_orphan(runtime_directory, *state, force);

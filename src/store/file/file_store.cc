@@ -15,8 +15,8 @@ namespace {
 constexpr std::uint64_t kPieceBytes = 1 << 20;  // of a GET, read between two looks at the caller
 constexpr std::size_t kCursorsKept = 16;        // one per concurrent listing
 
-// A GET under way. Shared by its steps, one of which runs at a time: read a piece on a worker, hand it
-// to the sink on the executor.
+// A GET under way. Shared by its steps, one of which runs at a time: read a piece on a worker, hand
+// it to the sink on the executor.
 struct Reading {
   GetRequest request;
   BodySink& sink;
@@ -48,9 +48,8 @@ class DirectoryStore final : public FileStore {
   }
 
   void get(const GetRequest& request, BodySink& sink, Done<void> done) override {
-    auto reading = std::make_shared<Reading>(
-        Reading{.request = request, .sink = sink, .done = std::move(done),
-                .is_cancelled = is_cancelled_});
+    auto reading = std::make_shared<Reading>(Reading{
+        .request = request, .sink = sink, .done = std::move(done), .is_cancelled = is_cancelled_});
     if (request.length == 0) {
       executor_.post([reading] { reading->done({}); });
       return;
@@ -62,8 +61,8 @@ class DirectoryStore final : public FileStore {
     // A cursor that stands behind the page before spares reading its directories again.
     std::shared_ptr<TreeCursor> cursor = take_cursor(request.token);
     run<ListPage>(
-        [this, cursor, is_cancelled = is_cancelled_, done = std::move(done)](
-            Result<ListPage> page) mutable {
+        [this, cursor, is_cancelled = is_cancelled_,
+         done = std::move(done)](Result<ListPage> page) mutable {
           if (!*is_cancelled && page && page->next_token) keep_cursor(*page->next_token, cursor);
           done(std::move(page));
         },
@@ -113,7 +112,8 @@ class DirectoryStore final : public FileStore {
       std::vector<std::byte> piece(kPieceBytes);
       SHOAL_TRY(auto etag, tree->replace(target, false, [&](int file) -> Result<void> {
         for (std::uint64_t at = 0; at < object.info.size; at += kPieceBytes) {
-          const auto part = MutableByteSpan(piece).first(std::min(kPieceBytes, object.info.size - at));
+          const auto part =
+              MutableByteSpan(piece).first(std::min(kPieceBytes, object.info.size - at));
           SHOAL_CHECK_OK(tree->read(object, at, part));
           SHOAL_CHECK_OK(write_all(file, at, part, tree->what("copy to", target)));
         }
@@ -135,11 +135,12 @@ class DirectoryStore final : public FileStore {
     workers_.post([&executor = executor_, is_cancelled = is_cancelled_, name = name_,
                    done = std::move(done), work = std::move(work)]() mutable {
       auto result = work();
-      executor.post([is_cancelled, name, done = std::move(done),
-                     result = std::move(result)]() mutable {
-        if (*is_cancelled) return done(fail(ErrorCode::canceled, name + ": given up by the caller"));
-        done(std::move(result));
-      });
+      executor.post(
+          [is_cancelled, name, done = std::move(done), result = std::move(result)]() mutable {
+            if (*is_cancelled)
+              return done(fail(ErrorCode::canceled, name + ": given up by the caller"));
+            done(std::move(result));
+          });
     });
   }
 
@@ -169,10 +170,11 @@ class DirectoryStore final : public FileStore {
           request.offset <= info.size && request.length <= info.size - request.offset;
       const bool has_size = request.object_size == 0 || request.object_size == info.size;
       if (!is_inside || !has_size || (!request.if_match.empty() && request.if_match != info.etag))
-        return fail(ErrorCode::precondition,
-                    tree.what("get", request.key) + ": the file was replaced: it has " +
-                        std::to_string(info.size) + " bytes and version " + info.etag,
-                    "The directory has changed since it was listed: run `shoal index build --rebuild`.");
+        return fail(
+            ErrorCode::precondition,
+            tree.what("get", request.key) + ": the file was replaced: it has " +
+                std::to_string(info.size) + " bytes and version " + info.etag,
+            "The directory has changed since it was listed: run `shoal index build --rebuild`.");
     }
     reading.piece.resize(std::min(kPieceBytes, request.length - reading.delivered));
     return tree.read(reading.object, request.offset + reading.delivered, reading.piece);

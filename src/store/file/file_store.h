@@ -9,10 +9,10 @@
 
 namespace shoal::store {
 
-// A directory as a bucket: keys are paths of regular files below it, ETags are size and modification
-// time. What a directory cannot hold (a key that is also a directory of other keys, an empty component)
-// is refused with bad_input on writing. confined to `executor`; blocking work runs on `workers` (null:
-// on the executor). The directory is looked at by the first call, not here.
+// A directory as a bucket: keys are paths of regular files below it, ETags are size and
+// modification time. What a directory cannot hold (a key that is also a directory of other keys, an
+// empty component) is refused with bad_input on writing. confined to `executor`; blocking work runs
+// on `workers` (null: on the executor). The directory is looked at by the first call, not here.
 class FileStore : public ObjectStore {
  public:
   // Links, devices and too long names met while listing; they are not part of the bucket.

@@ -45,7 +45,8 @@ ObjectInfo info_of(std::string key, const struct stat& status) {
   info.key = std::move(key);
   info.size = static_cast<std::uint64_t>(status.st_size);
   info.mtime = status.st_mtim.tv_sec;
-  info.etag = fmt::format("{:x}-{:x}{:08x}", info.size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  info.etag =
+      fmt::format("{:x}-{:x}{:08x}", info.size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   return info;
 }
 
@@ -69,9 +70,10 @@ Result<Tree::Place> Tree::place_of(const char* doing, const std::string& key,
   auto components = components_of(key);
   const bool is_writable = missing == Missing::is_made;
   if (!std::ranges::all_of(components, is_file_name) || components.front() == kStaging)
-    return is_writable ? fail(ErrorCode::bad_input, what(doing, key) + ": no file can have this name",
-                              "Names must not be empty, '.' or '..', nor longer than 255 bytes.")
-                       : fail(ErrorCode::not_found, what(doing, key) + ": no such object");
+    return is_writable
+               ? fail(ErrorCode::bad_input, what(doing, key) + ": no file can have this name",
+                      "Names must not be empty, '.' or '..', nor longer than 255 bytes.")
+               : fail(ErrorCode::not_found, what(doing, key) + ": no such object");
   SHOAL_TRY(Descriptor directory, open_root());
   for (std::size_t i = 0; i + 1 < components.size(); ++i) {
     const char* name = components[i].c_str();
@@ -172,8 +174,7 @@ void Tree::prune(const std::string& key) const {
        slash = key.rfind('/', slash - 1)) {
     const std::string directory = key.substr(0, slash);
     auto place = place_of("remove", directory, Missing::fails);
-    if (!place ||
-        ::unlinkat(place->directory.get(), place->leaf.c_str(), AT_REMOVEDIR) != 0)
+    if (!place || ::unlinkat(place->directory.get(), place->leaf.c_str(), AT_REMOVEDIR) != 0)
       return;
   }
 }

@@ -15,8 +15,8 @@
 #include "store/object_store.h"
 #include "store/paging.h"
 
-// A directory seen as a bucket: keys are the paths of the regular files below it. Every step down is
-// made with O_NOFOLLOW from an open directory, so no key and no symbolic link leads outside.
+// A directory seen as a bucket: keys are the paths of the regular files below it. Every step down
+// is made with O_NOFOLLOW from an open directory, so no key and no symbolic link leads outside.
 
 namespace shoal::store {
 
@@ -44,8 +44,8 @@ struct OpenObject {
   ObjectInfo info;
 };
 
-// Every call blocks. synchronized: it holds nothing but the path (and a counter); the kernel does the
-// rest. Nothing is made or checked before the first call.
+// Every call blocks. synchronized: it holds nothing but the path (and a counter); the kernel does
+// the rest. Nothing is made or checked before the first call.
 class Tree {
  public:
   explicit Tree(std::filesystem::path root) : root_(std::move(root)) {}
@@ -54,8 +54,8 @@ class Tree {
   // Exactly target.size() bytes.
   [[nodiscard]] Result<void> read(const OpenObject& object, std::uint64_t offset,
                                   MutableByteSpan target) const;
-  // Makes the object from what `write` puts into the staging file, with a rename at the end: readers
-  // see the old object or the new one, and after a crash too.
+  // Makes the object from what `write` puts into the staging file, with a rename at the end:
+  // readers see the old object or the new one, and after a crash too.
   [[nodiscard]] Result<ETag> replace(const std::string& key, bool if_absent,
                                      const std::function<Result<void>(int file)>& write) const;
   [[nodiscard]] Result<AppendResult> append(const std::string& key, std::uint64_t position,

@@ -52,7 +52,9 @@ Result<void> copy_bytes(int source, int target, std::uint64_t& offset, const std
   }
 }
 
-std::string part_name(std::uint32_t number) { return fmt::format("{:05}", number); }
+std::string part_name(std::uint32_t number) {
+  return fmt::format("{:05}", number);
+}
 
 }  // namespace
 
@@ -70,8 +72,7 @@ Result<ETag> Tree::replace(const std::string& key, bool if_absent,
   SHOAL_CHECK_OK(place_of("put", key, Missing::is_made));
   SHOAL_TRY(const fs::path folder, make_staging());
   const StagingFile staged(folder / unique_name("put"));
-  const Descriptor file(
-      ::open(staged.path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const Descriptor file(::open(staged.path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open()) return fail(tree_error(errno, "make file " + staged.path().string()));
   SHOAL_CHECK_OK(write(file.get()));
   return publish(key, if_absent, staged.path(), file.get());
@@ -132,8 +133,7 @@ Result<UploadedPart> Tree::write_part(const UploadId& upload, std::uint32_t numb
                 doing + ": part number " + std::to_string(number) + " is not 1 to 10,000");
   SHOAL_TRY(const fs::path folder, upload_folder(upload));
   const StagingFile staged(folder / unique_name("part"));
-  const Descriptor file(
-      ::open(staged.path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const Descriptor file(::open(staged.path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open()) return fail(tree_error(errno, doing));
   SHOAL_CHECK_OK(write_all(file.get(), 0, body, doing));
   struct stat status {};

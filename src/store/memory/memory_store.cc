@@ -43,7 +43,9 @@ class MemoryStore::Cursor final : public KeyCursor {
 MemoryStore::MemoryStore(LoopExecutor& executor, std::string name)
     : executor_(executor), name_(std::move(name)), waiting_(std::make_shared<Waiting>()) {}
 
-MemoryStore::~MemoryStore() { cancel_all(); }
+MemoryStore::~MemoryStore() {
+  cancel_all();
+}
 
 ETag MemoryStore::add(const std::string& key, std::string content, std::int64_t mtime) {
   ETag etag = hex(md5(content));
@@ -51,7 +53,9 @@ ETag MemoryStore::add(const std::string& key, std::string content, std::int64_t 
   return etag;
 }
 
-void MemoryStore::erase(const std::string& key) { objects_.erase(key); }
+void MemoryStore::erase(const std::string& key) {
+  objects_.erase(key);
+}
 
 const std::string* MemoryStore::find(const std::string& key) const {
   const auto found = objects_.find(key);
@@ -126,17 +130,16 @@ Result<void> MemoryStore::deliver(const GetRequest& request, BodySink& sink) {
   SHOAL_TRY(const Object* object, lookup("get", request.key));
   const std::string what = "get " + name_ + "/" + request.key;
   if (!request.if_match.empty() && request.if_match != object->etag)
-    return fail(ErrorCode::precondition,
-                what + ": the object was replaced: its version is " + object->etag + ", not " +
-                    request.if_match);
+    return fail(ErrorCode::precondition, what + ": the object was replaced: its version is " +
+                                             object->etag + ", not " + request.if_match);
   const std::uint64_t size = object->content.size();
   if (request.object_size != 0 && request.object_size != size)
     return fail(ErrorCode::precondition, what + ": the object was replaced: it has " +
                                              std::to_string(size) + " bytes, not " +
                                              std::to_string(request.object_size));
   if (request.offset > size || request.length > size - request.offset)
-    return fail(ErrorCode::precondition, what + ": the range is outside the object of " +
-                                             std::to_string(size) + " bytes");
+    return fail(ErrorCode::precondition,
+                what + ": the range is outside the object of " + std::to_string(size) + " bytes");
   // A copy: the sink may change the object it is reading.
   const std::string content = object->content.substr(request.offset, request.length);
   const std::uint64_t piece = piece_bytes_ == 0 ? content.size() : piece_bytes_;
@@ -267,10 +270,10 @@ void MemoryStore::append(const std::string& key, std::uint64_t position, ByteSpa
         const std::string* found = find(key);
         std::string content = found == nullptr ? std::string() : *found;
         if (position != content.size())
-          return fail(ErrorCode::precondition,
-                      "append to " + name_ + "/" + key + ": the object has " +
-                          std::to_string(content.size()) + " bytes, not " +
-                          std::to_string(position));
+          return fail(ErrorCode::precondition, "append to " + name_ + "/" + key +
+                                                   ": the object has " +
+                                                   std::to_string(content.size()) + " bytes, not " +
+                                                   std::to_string(position));
         content += as_text(body);
         const std::uint64_t size = content.size();
         SHOAL_CHECK_OK(store(key, std::move(content)));
@@ -291,8 +294,7 @@ void MemoryStore::remove(const std::string& key, Done<void> done) {
       std::move(done));
 }
 
-void MemoryStore::copy(const std::string& source, const std::string& target,
-                       Done<PutResult> done) {
+void MemoryStore::copy(const std::string& source, const std::string& target, Done<PutResult> done) {
   ++counts_.copy;
   answer<PutResult>(
       "copy", source,

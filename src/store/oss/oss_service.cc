@@ -80,9 +80,9 @@ class SignerV1 final : public Signer {
     draft.headers.emplace_back("Date", date);
     if (!credentials_.session_token.empty())
       draft.headers.emplace_back("x-oss-security-token", credentials_.session_token.reveal());
-    draft.headers.emplace_back("Authorization",
-                               v1_authorization(input_of(draft), credentials_.access_key,
-                                                credentials_.secret_key, date));
+    draft.headers.emplace_back(
+        "Authorization",
+        v1_authorization(input_of(draft), credentials_.access_key, credentials_.secret_key, date));
   }
 
  private:
@@ -96,11 +96,16 @@ std::string region_of_host(std::string_view host) {
   host = host.substr(0, host.find(':'));
   if (!host.ends_with(kDomain)) return {};
   host.remove_suffix(kDomain.size());
-  if (host.ends_with(".oss")) host.remove_suffix(4);  // dual stack
-  else if (host.ends_with(".oss-data-acc")) host.remove_suffix(13);
-  else if (host.starts_with("oss-accelerate")) return {};
-  else if (host.starts_with("oss-")) host.remove_prefix(4);
-  else return {};
+  if (host.ends_with(".oss"))
+    host.remove_suffix(4);  // dual stack
+  else if (host.ends_with(".oss-data-acc"))
+    host.remove_suffix(13);
+  else if (host.starts_with("oss-accelerate"))
+    return {};
+  else if (host.starts_with("oss-"))
+    host.remove_prefix(4);
+  else
+    return {};
   if (host.ends_with("-internal")) host.remove_suffix(9);
   return std::string(host);
 }

@@ -14,8 +14,8 @@ namespace shoal::store::oss {
 [[nodiscard]] Result<Service> make_service(const std::string& bucket, const StoreConfig& config,
                                            std::optional<Credentials> credentials);
 
-// "cn-hangzhou" for oss-cn-hangzhou.aliyuncs.com, its -internal form, cn-hangzhou.oss.aliyuncs.com and
-// the data accelerator's names; empty for any other host.
+// "cn-hangzhou" for oss-cn-hangzhou.aliyuncs.com, its -internal form, cn-hangzhou.oss.aliyuncs.com
+// and the data accelerator's names; empty for any other host.
 [[nodiscard]] std::string region_of_host(std::string_view host);
 
 }  // namespace shoal::store::oss

@@ -9,16 +9,40 @@
 namespace shoal::store::oss {
 namespace {
 
-// Query names that are part of the V1 resource, besides x-oss-*. Everything else (list-type, prefix,
-// delimiter, start-after, max-keys, encoding-type) is not signed. Source: the Go SDK's signer/v1.go;
-// resourceGroup is added by its bucket API.
-constexpr std::array<std::string_view, 31> kV1Resources = {
-    "acl", "append", "bucketInfo", "callback", "callback-var", "cloudboxes", "continuation-token",
-    "delete", "location", "objectMeta", "partNumber", "position", "regionList", "resourceGroup",
-    "response-cache-control", "response-content-disposition", "response-content-encoding",
-    "response-content-language", "response-content-type", "response-expires", "restore",
-    "security-token", "sequential", "stat", "symlink", "tagging", "uploadId", "uploads", "versionId",
-    "versioning", "versions"};
+// Query names that are part of the V1 resource, besides x-oss-*. Everything else (list-type,
+// prefix, delimiter, start-after, max-keys, encoding-type) is not signed. Source: the Go SDK's
+// signer/v1.go; resourceGroup is added by its bucket API.
+constexpr std::array<std::string_view, 31> kV1Resources = {"acl",
+                                                           "append",
+                                                           "bucketInfo",
+                                                           "callback",
+                                                           "callback-var",
+                                                           "cloudboxes",
+                                                           "continuation-token",
+                                                           "delete",
+                                                           "location",
+                                                           "objectMeta",
+                                                           "partNumber",
+                                                           "position",
+                                                           "regionList",
+                                                           "resourceGroup",
+                                                           "response-cache-control",
+                                                           "response-content-disposition",
+                                                           "response-content-encoding",
+                                                           "response-content-language",
+                                                           "response-content-type",
+                                                           "response-expires",
+                                                           "restore",
+                                                           "security-token",
+                                                           "sequential",
+                                                           "stat",
+                                                           "symlink",
+                                                           "tagging",
+                                                           "uploadId",
+                                                           "uploads",
+                                                           "versionId",
+                                                           "versioning",
+                                                           "versions"};
 static_assert(std::ranges::is_sorted(kV1Resources));
 
 std::string lower(std::string_view text) {
@@ -35,7 +59,9 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool is_oss_name(std::string_view name) { return name.starts_with("x-oss-"); }
+bool is_oss_name(std::string_view name) {
+  return name.starts_with("x-oss-");
+}
 bool is_signed_by_default(std::string_view name) {
   return is_oss_name(name) || name == "content-type" || name == "content-md5";
 }
@@ -44,8 +70,7 @@ bool is_signed_by_default(std::string_view name) {
 std::vector<NameValue> sorted_headers(const SigningInput& input) {
   std::vector<NameValue> headers;
   headers.reserve(input.headers.size());
-  for (const auto& [name, value] : input.headers)
-    headers.emplace_back(lower(name), trimmed(value));
+  for (const auto& [name, value] : input.headers) headers.emplace_back(lower(name), trimmed(value));
   std::ranges::stable_sort(headers, {}, &NameValue::first);
   std::vector<NameValue> joined;
   joined.reserve(headers.size());

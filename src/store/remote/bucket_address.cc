@@ -10,7 +10,9 @@
 namespace shoal::store {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool is_host_char(char c) {
   return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '.' || c == '_';
 }
@@ -60,8 +62,9 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   const auto is_v6_char = [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
   };
-  const bool good = bracketed ? std::ranges::all_of(std::string_view(name).substr(1, name.size() - 2), is_v6_char)
-                              : !name.empty() && std::ranges::all_of(name, is_host_char);
+  const bool good =
+      bracketed ? std::ranges::all_of(std::string_view(name).substr(1, name.size() - 2), is_v6_char)
+                : !name.empty() && std::ranges::all_of(name, is_host_char);
   if (!good) return refuse("it names no host, or more than a host");
   const std::string_view port_part = std::string_view(endpoint.host).substr(name.size());
   if (port_part.empty()) return endpoint;
@@ -72,14 +75,17 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 bool is_dns_label(std::string_view bucket) {
-  const auto is_label_char = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; };
+  const auto is_label_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-';
+  };
   return bucket.size() >= 3 && bucket.size() <= 63 && std::ranges::all_of(bucket, is_label_char) &&
          bucket.front() != '-' && bucket.back() != '-';
 }
 
 BucketAddress::BucketAddress(Endpoint endpoint, std::string bucket, Addressing addressing)
     : endpoint_(std::move(endpoint)), bucket_(std::move(bucket)), addressing_(addressing) {
-  host_ = addressing_ == Addressing::virtual_hosted ? bucket_ + "." + endpoint_.host : endpoint_.host;
+  host_ =
+      addressing_ == Addressing::virtual_hosted ? bucket_ + "." + endpoint_.host : endpoint_.host;
 }
 
 std::string BucketAddress::path(std::string_view key) const {

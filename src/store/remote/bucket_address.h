@@ -14,7 +14,7 @@ namespace shoal::store {
 // "https://host[:port]" taken apart; a default port is dropped, as HTTP clients do in Host.
 struct Endpoint {
   bool tls = true;
-  std::string host;  // "name" or "name:port", lower case
+  std::string host;                             // "name" or "name:port", lower case
   [[nodiscard]] std::string_view name() const;  // without the port
   // An IP address or localhost: no host name can be put in front of it.
   [[nodiscard]] bool is_bare() const;

@@ -26,7 +26,8 @@ std::chrono::milliseconds number_of(std::string_view text, std::chrono::millisec
   return std::min(std::min<std::int64_t>(value, 1'000'000) * unit, kRetryAfterMax);
 }
 
-std::chrono::milliseconds retry_after_of(const ServiceWords& words, const http::ResponseHead& head) {
+std::chrono::milliseconds retry_after_of(const ServiceWords& words,
+                                         const http::ResponseHead& head) {
   const auto asked = number_of(head.header(words.retry_after_header), 1ms);
   return asked > 0ms ? asked : number_of(head.header("Retry-After"), 1s);
 }
@@ -34,7 +35,8 @@ std::chrono::milliseconds retry_after_of(const ServiceWords& words, const http::
 // The start of a body that is no service's error, on one line.
 std::string excerpt(std::string_view body) {
   std::string text(body.substr(0, 60));
-  std::ranges::replace_if(text, [](char c) { return c >= 0 && c < ' '; }, ' ');
+  std::ranges::replace_if(
+      text, [](char c) { return c >= 0 && c < ' '; }, ' ');
   return "'" + text + (body.size() > 60 ? "...'" : "'");
 }
 
@@ -77,7 +79,8 @@ http::Request Client::make_request(const Call& call) {
               .headers = call.headers,
               .body = call.body};
   if (service_.signer)
-    service_.signer->sign(draft, service_.region, executor_.clock().wall_now() +
+    service_.signer->sign(draft, service_.region,
+                          executor_.clock().wall_now() +
                               std::chrono::duration_cast<WallTime::duration>(clock_offset_));
   http::Request request{.method = call.method,
                         .url = address.url(draft.path, draft.query),
@@ -109,7 +112,8 @@ ServiceRefusal Client::read_refusal(const Call& call, const http::ResponseHead& 
     refusal.clock_offset =
         std::chrono::round<std::chrono::seconds>(*date - executor_.clock().wall_now());
 
-  std::optional<std::string> hidden;  // OSS: an answer to HEAD has no body, its error is in a header
+  std::optional<std::string>
+      hidden;  // OSS: an answer to HEAD has no body, its error is in a header
   if (body.empty() && !words.error_header.empty())
     hidden = base64_decode(head.header(words.error_header));
   const std::string_view text = hidden ? std::string_view(*hidden) : body;
@@ -133,8 +137,7 @@ Error Client::refused(const Call& call, const http::ResponseHead& head,
 
 bool Client::learn_region(const ServiceRefusal& refusal, std::string_view signed_region) {
   const bool about_region = refusal.status == 301 || refusal.status == 307 ||
-                            refusal.status == 308 || refusal.status == 400 ||
-                            refusal.status == 403;
+                            refusal.status == 308 || refusal.status == 400 || refusal.status == 403;
   if (!about_region) return false;
   // Another exchange has learned it since this one was signed.
   if (service_.region != signed_region) return true;

@@ -19,10 +19,10 @@ namespace shoal::store {
 struct Call {
   std::string doing;  // "get", for messages
   http::Method method = http::Method::get;
-  std::string key;    // empty: the bucket itself
+  std::string key;  // empty: the bucket itself
   std::vector<NameValue> query{};
   std::vector<NameValue> headers{};
-  ByteSpan body{};    // borrowed until `done`
+  ByteSpan body{};  // borrowed until `done`
   Duration deadline{};
   // For a GET: where the bytes of a good answer go, and what the answer must be.
   BodySink* sink = nullptr;
@@ -41,10 +41,10 @@ struct Answer {
   std::string body;
 };
 
-// Sends the calls of one bucket: signs them, learns the bucket's region and the service's clock from
-// refusals (one more try each, remembered for all later calls), checks that a GET's answer is what was
-// asked for, and turns refusals into errors. confined to its executor. Shared by its store and the
-// exchanges under way; the last of them frees it.
+// Sends the calls of one bucket: signs them, learns the bucket's region and the service's clock
+// from refusals (one more try each, remembered for all later calls), checks that a GET's answer is
+// what was asked for, and turns refusals into errors. confined to its executor. Shared by its store
+// and the exchanges under way; the last of them frees it.
 class Client final : public std::enable_shared_from_this<Client> {
  public:
   Client(LoopExecutor& executor, http::Transport& transport, Service service);

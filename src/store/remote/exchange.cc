@@ -118,8 +118,8 @@ Result<void> Client::Exchange::on_body(ByteSpan bytes) {
       return {};
     }
     refused_by_us_ = true;
-    return fail(ErrorCode::corrupt, what() + ": the answer has more than " +
-                                        human_bytes(limits::kResponseBytesMax));
+    return fail(ErrorCode::corrupt,
+                what() + ": the answer has more than " + human_bytes(limits::kResponseBytesMax));
   }
   Result<void> taken;
   if (bytes.size() > call_.length - received_) {

@@ -10,7 +10,8 @@
 namespace shoal::store {
 
 // One call under way: at most three HTTP exchanges (as asked, with the right region, with the right
-// clock). Owned by the callback given to the transport, so it lives exactly as long as it is needed.
+// clock). Owned by the callback given to the transport, so it lives exactly as long as it is
+// needed.
 class Client::Exchange final : public http::ResponseSink {
  public:
   Exchange(std::shared_ptr<Client> client, std::uint64_t id, Call call, Done<Answer> done);

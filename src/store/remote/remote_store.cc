@@ -13,7 +13,9 @@
 namespace shoal::store {
 namespace {
 
-std::string quoted(const ETag& etag) { return "\"" + etag + "\""; }
+std::string quoted(const ETag& etag) {
+  return "\"" + etag + "\"";
+}
 
 class RemoteStore final : public ObjectStore {
  public:
@@ -75,9 +77,8 @@ Result<PutResult> late_answer(const Client& client, const Call& call, const Answ
 
 template <typename T>
 void RemoteStore::answer_later(Result<T> result, Done<T> done) {
-  executor_.post([result = std::move(result), done = std::move(done)]() mutable {
-    done(std::move(result));
-  });
+  executor_.post(
+      [result = std::move(result), done = std::move(done)]() mutable { done(std::move(result)); });
 }
 
 template <typename T>
@@ -102,7 +103,8 @@ Result<ObjectInfo> read_head(const std::string& what, const std::string& key,
   info.mtime = std::chrono::floor<std::chrono::seconds>(*modified).time_since_epoch().count();
   info.etag = etag_of(head);
   const std::string_view storage_class = head.header(words.storage_class_header);
-  if (storage_class != "STANDARD" && storage_class != "Standard") info.storage_class = storage_class;
+  if (storage_class != "STANDARD" && storage_class != "Standard")
+    info.storage_class = storage_class;
   return info;
 }
 
@@ -110,8 +112,8 @@ void RemoteStore::head(const std::string& key, Done<ObjectInfo> done) {
   if (refuse_key(key, done)) return;
   Call call{.doing = "head", .method = http::Method::head, .key = key};
   call.deadline = limits::kIoTimeoutDefault;
-  client_->run(std::move(call), [client = client_, key, done = std::move(done)](
-                                    Result<Answer> answer) mutable {
+  client_->run(std::move(call), [client = client_, key,
+                                 done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
     done(read_head("head " + client->name() + "/" + key, key, client->words(), answer->head));
   });
@@ -128,7 +130,8 @@ void RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> done
     if (client_->words().with_range) call.headers.push_back(*client_->words().with_range);
   }
   if (!request.if_match.empty()) call.headers.emplace_back("If-Match", quoted(request.if_match));
-  call.deadline = request.deadline > Duration::zero() ? request.deadline : limits::kIoTimeoutDefault;
+  call.deadline =
+      request.deadline > Duration::zero() ? request.deadline : limits::kIoTimeoutDefault;
   call.sink = &sink;
   call.offset = request.offset;
   call.length = request.length;
@@ -143,8 +146,8 @@ void RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> done
 void RemoteStore::list(const ListRequest& request, Done<ListPage> done) {
   if (request.keys_max < 1 || request.keys_max > limits::kListPageKeys)
     return answer_later<ListPage>(
-        fail(ErrorCode::bad_input, "list: keys_max is " + std::to_string(request.keys_max) +
-                                       ", not 1 to 1000"),
+        fail(ErrorCode::bad_input,
+             "list: keys_max is " + std::to_string(request.keys_max) + ", not 1 to 1000"),
         std::move(done));
   Call call{.doing = "list", .method = http::Method::get, .key = {}};
   call.query.emplace_back("list-type", "2");
@@ -167,7 +170,8 @@ void RemoteStore::list(const ListRequest& request, Done<ListPage> done) {
   });
 }
 
-// Reads the page on the parser, which takes milliseconds for 1000 keys, and answers on the executor.
+// Reads the page on the parser, which takes milliseconds for 1000 keys, and answers on the
+// executor.
 void RemoteStore::parse_page(Answer answer, Done<ListPage> done) {
   const ListPageForm form{.tokens_encoded = client_->words().tokens_encoded};
   const std::string what = "list " + name() + " at " + client_->address().host();
@@ -175,11 +179,11 @@ void RemoteStore::parse_page(Answer answer, Done<ListPage> done) {
                 answer = std::move(answer), done = std::move(done)]() mutable {
     auto page = parse_list_page(as_bytes(answer.body), form);
     executor.post([page = std::move(page), what, is_cancelled, done = std::move(done)]() mutable {
-      if (*is_cancelled)
-        return done(fail(ErrorCode::canceled, what + ": given up by the caller"));
+      if (*is_cancelled) return done(fail(ErrorCode::canceled, what + ": given up by the caller"));
       if (!page) {
         Error error = std::move(page).error();
-        std::string remedy = error.remedy().empty() ? "Is this an S3 or OSS endpoint?" : error.remedy();
+        std::string remedy =
+            error.remedy().empty() ? "Is this an S3 or OSS endpoint?" : error.remedy();
         return done(fail(std::move(error).with_context(what).with_remedy(std::move(remedy))));
       }
       done(std::move(page));
@@ -192,7 +196,8 @@ void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
   Call call{.doing = "put", .method = http::Method::put, .key = request.key};
   call.body = request.body;
   if (request.if_absent) call.headers.push_back(client_->words().if_absent);
-  if (!request.content_type.empty()) call.headers.emplace_back("Content-Type", request.content_type);
+  if (!request.content_type.empty())
+    call.headers.emplace_back("Content-Type", request.content_type);
   client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
     done(PutResult{etag_of(answer->head)});
@@ -204,15 +209,15 @@ void RemoteStore::create_upload(const std::string& key, Done<UploadId> done) {
   Call call{.doing = "create upload of", .method = http::Method::post, .key = key};
   call.query.emplace_back("uploads", "");
   call.deadline = limits::kIoTimeoutDefault;
-  client_->run(std::move(call), [client = client_, key, done = std::move(done)](
-                                    Result<Answer> answer) mutable {
-    if (!answer) return done(fail(std::move(answer).error()));
-    const auto leaves = read_leaves(as_bytes(answer->body));
-    if (!leaves || leaves->text("UploadId").empty())
-      return done(fail(ErrorCode::corrupt, "create upload of " + client->name() + "/" + key +
-                                               ": the answer names no upload"));
-    done(UploadId{key, std::string(leaves->text("UploadId"))});
-  });
+  client_->run(std::move(call),
+               [client = client_, key, done = std::move(done)](Result<Answer> answer) mutable {
+                 if (!answer) return done(fail(std::move(answer).error()));
+                 const auto leaves = read_leaves(as_bytes(answer->body));
+                 if (!leaves || leaves->text("UploadId").empty())
+                   return done(fail(ErrorCode::corrupt, "create upload of " + client->name() + "/" +
+                                                            key + ": the answer names no upload"));
+                 done(UploadId{key, std::string(leaves->text("UploadId"))});
+               });
 }
 
 void RemoteStore::upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
@@ -290,8 +295,7 @@ void RemoteStore::remove(const std::string& key, Done<void> done) {
   });
 }
 
-void RemoteStore::copy(const std::string& source, const std::string& target,
-                       Done<PutResult> done) {
+void RemoteStore::copy(const std::string& source, const std::string& target, Done<PutResult> done) {
   if (refuse_key(source, done) || refuse_key(target, done)) return;
   Call call{.doing = "copy", .method = http::Method::put, .key = target};
   call.doing = "copy " + source + " to";

@@ -21,12 +21,12 @@ struct ServiceWords {
   std::string_view request_id_header;
   std::string_view storage_class_header;
   std::string_view copy_source_header;
-  std::string_view region_header;      // where an answer names the bucket's region; empty: nowhere
-  std::string_view error_header;       // base64 of the error XML in answers without a body
+  std::string_view region_header;       // where an answer names the bucket's region; empty: nowhere
+  std::string_view error_header;        // base64 of the error XML in answers without a body
   std::string_view retry_after_header;  // milliseconds
-  NameValue if_absent;                 // makes a put fail when the key exists
+  NameValue if_absent;                  // makes a put fail when the key exists
   std::optional<NameValue> with_range;  // sent with every Range
-  bool tokens_encoded = false;         // see ListPageForm
+  bool tokens_encoded = false;          // see ListPageForm
   bool can_append = false;
 };
 
@@ -34,9 +34,9 @@ struct ServiceWords {
 struct Draft {
   std::string_view method;
   const BucketAddress* address = nullptr;
-  std::string_view key;              // raw
-  std::string path;                  // percent-encoded, as sent
-  std::vector<NameValue> query;      // decoded
+  std::string_view key;          // raw
+  std::string path;              // percent-encoded, as sent
+  std::vector<NameValue> query;  // decoded
   std::vector<NameValue> headers;
   ByteSpan body;
 };
@@ -58,7 +58,8 @@ struct Service {
   std::string credentials;  // where they came from, for messages
   // The address of the same bucket in another region; the same address when the endpoint is the
   // user's own.
-  BucketAddress (*address_in_region)(const BucketAddress& address, std::string_view region) = nullptr;
+  BucketAddress (*address_in_region)(const BucketAddress& address,
+                                     std::string_view region) = nullptr;
 };
 
 }  // namespace shoal::store

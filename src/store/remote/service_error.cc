@@ -45,25 +45,32 @@ constexpr std::string_view kVirtualRemedy =
 // Codes of S3, OSS and the compatible servers. Sorted for the reader by what they mean.
 constexpr auto kCodes = std::to_array<CodeRow>({
     {"NoSuchKey", {ErrorCode::not_found, Retry::no, kChangedRemedy}},
-    {"NoSuchBucket", {ErrorCode::not_found, Retry::no, "Check the bucket's name and the endpoint."}},
-    {"NoSuchUpload", {ErrorCode::not_found, Retry::no, "The upload was ended or aborted: start it again."}},
+    {"NoSuchBucket",
+     {ErrorCode::not_found, Retry::no, "Check the bucket's name and the endpoint."}},
+    {"NoSuchUpload",
+     {ErrorCode::not_found, Retry::no, "The upload was ended or aborted: start it again."}},
     {"NoSuchVersion", {ErrorCode::not_found, Retry::no, kChangedRemedy}},
-    {"SymlinkTargetNotExist", {ErrorCode::not_found, Retry::no, "The object is a link to a missing object."}},
+    {"SymlinkTargetNotExist",
+     {ErrorCode::not_found, Retry::no, "The object is a link to a missing object."}},
 
     {"PreconditionFailed", {ErrorCode::precondition, Retry::no, kChangedRemedy}},
     {"InvalidRange", {ErrorCode::precondition, Retry::no, kChangedRemedy}},
     {"FileAlreadyExists", {ErrorCode::precondition, Retry::no, ""}},
     {"ObjectAlreadyExists", {ErrorCode::precondition, Retry::no, ""}},
     {"PositionNotEqualToLength", {ErrorCode::precondition, Retry::no, ""}},
-    {"ObjectNotAppendable", {ErrorCode::precondition, Retry::no, "Only objects made by append can be appended to."}},
+    {"ObjectNotAppendable",
+     {ErrorCode::precondition, Retry::no, "Only objects made by append can be appended to."}},
     {"InvalidObjectState", {ErrorCode::precondition, Retry::no, kArchiveRemedy}},
-    {"EntityTooSmall", {ErrorCode::bad_input, Retry::no, "Every part but the last must have 5 MiB (OSS: 100 KiB)."}},
+    {"EntityTooSmall",
+     {ErrorCode::bad_input, Retry::no, "Every part but the last must have 5 MiB (OSS: 100 KiB)."}},
     {"ConditionalRequestConflict", {ErrorCode::precondition, Retry::yes, ""}},
 
     {"AccessDenied", {ErrorCode::permission, Retry::no, kAccessRemedy}},
     {"AllAccessDisabled", {ErrorCode::permission, Retry::no, kAccessRemedy}},
-    {"AccountProblem", {ErrorCode::permission, Retry::no, "Ask the provider what is wrong with the account."}},
-    {"UserDisable", {ErrorCode::permission, Retry::no, "Ask the provider what is wrong with the account."}},
+    {"AccountProblem",
+     {ErrorCode::permission, Retry::no, "Ask the provider what is wrong with the account."}},
+    {"UserDisable",
+     {ErrorCode::permission, Retry::no, "Ask the provider what is wrong with the account."}},
     {"InvalidAccessKeyId", {ErrorCode::permission, Retry::no, kKeyRemedy}},
     {"SignatureDoesNotMatch", {ErrorCode::permission, Retry::no, kSecretRemedy}},
     {"AuthorizationHeaderMalformed", {ErrorCode::permission, Retry::no, kRegionRemedy}},
@@ -80,9 +87,12 @@ constexpr auto kCodes = std::to_array<CodeRow>({
     {"SecondLevelDomainForbidden", {ErrorCode::bad_input, Retry::no, kVirtualRemedy}},
     {"InvalidBucketName", {ErrorCode::bad_input, Retry::no, "Check the bucket's name."}},
     {"KeyTooLongError", {ErrorCode::bad_input, Retry::no, "Use a shorter name."}},
-    {"EntityTooLarge", {ErrorCode::bad_input, Retry::no, "Use a multipart upload or a smaller object."}},
-    {"NotImplemented", {ErrorCode::unsupported, Retry::no, "The service does not offer this call."}},
-    {"MethodNotAllowed", {ErrorCode::unsupported, Retry::no, "The service does not offer this call."}},
+    {"EntityTooLarge",
+     {ErrorCode::bad_input, Retry::no, "Use a multipart upload or a smaller object."}},
+    {"NotImplemented",
+     {ErrorCode::unsupported, Retry::no, "The service does not offer this call."}},
+    {"MethodNotAllowed",
+     {ErrorCode::unsupported, Retry::no, "The service does not offer this call."}},
 
     {"QuotaExceeded", {ErrorCode::no_space, Retry::no, "The bucket's quota is used up."}},
     {"SlowDown", {ErrorCode::throttled, Retry::yes, ""}},
@@ -91,9 +101,13 @@ constexpr auto kCodes = std::to_array<CodeRow>({
     {"TooManyRequests", {ErrorCode::throttled, Retry::yes, ""}},
     {"BandwidthLimitExceeded", {ErrorCode::throttled, Retry::yes, ""}},
     {"RequestTimeout", {ErrorCode::timeout, Retry::yes, ""}},
-    {"BadDigest", {ErrorCode::corrupt, Retry::yes, "The bytes changed on their way; a broken network card or proxy."}},
+    {"BadDigest",
+     {ErrorCode::corrupt, Retry::yes,
+      "The bytes changed on their way; a broken network card or proxy."}},
     {"InvalidDigest", {ErrorCode::corrupt, Retry::yes, ""}},
-    {"XAmzContentSHA256Mismatch", {ErrorCode::corrupt, Retry::yes, "The bytes changed on their way; a broken network card or proxy."}},
+    {"XAmzContentSHA256Mismatch",
+     {ErrorCode::corrupt, Retry::yes,
+      "The bytes changed on their way; a broken network card or proxy."}},
     {"InternalError", {ErrorCode::unavailable, Retry::unknown_effect, ""}},
     {"OperationAborted", {ErrorCode::unavailable, Retry::yes, ""}},
 });
@@ -103,15 +117,34 @@ constexpr std::string_view kThrottledRemedy =
 
 Meaning meaning_of_status(int status) {
   switch (status) {
-    case 301: case 302: case 307: case 308: return {ErrorCode::bad_input, Retry::no, kRegionRemedy};
-    case 401: case 403: return {ErrorCode::permission, Retry::no, kAccessRemedy};
-    case 404: case 410: return {ErrorCode::not_found, Retry::no, ""};
-    case 405: case 501: return {ErrorCode::unsupported, Retry::no, "The service does not offer this call."};
-    case 408: return {ErrorCode::timeout, Retry::yes, ""};
-    case 409: case 412: case 416: return {ErrorCode::precondition, Retry::no, kChangedRemedy};
-    case 429: case 503: case 509: return {ErrorCode::throttled, Retry::yes, ""};
-    case 507: return {ErrorCode::no_space, Retry::no, "The service's storage is full."};
-    default: break;
+    case 301:
+    case 302:
+    case 307:
+    case 308:
+      return {ErrorCode::bad_input, Retry::no, kRegionRemedy};
+    case 401:
+    case 403:
+      return {ErrorCode::permission, Retry::no, kAccessRemedy};
+    case 404:
+    case 410:
+      return {ErrorCode::not_found, Retry::no, ""};
+    case 405:
+    case 501:
+      return {ErrorCode::unsupported, Retry::no, "The service does not offer this call."};
+    case 408:
+      return {ErrorCode::timeout, Retry::yes, ""};
+    case 409:
+    case 412:
+    case 416:
+      return {ErrorCode::precondition, Retry::no, kChangedRemedy};
+    case 429:
+    case 503:
+    case 509:
+      return {ErrorCode::throttled, Retry::yes, ""};
+    case 507:
+      return {ErrorCode::no_space, Retry::no, "The service's storage is full."};
+    default:
+      break;
   }
   if (status >= 500) return {ErrorCode::unavailable, Retry::unknown_effect, ""};
   return {ErrorCode::bad_input, Retry::no, ""};

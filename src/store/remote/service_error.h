@@ -11,11 +11,11 @@ namespace shoal::store {
 
 // What is known about a request that an object service refused.
 struct ServiceRefusal {
-  std::string doing;    // "get"
-  std::string bucket;   // "s3://bucket"
-  std::string key;      // empty for calls on the bucket
+  std::string doing;   // "get"
+  std::string bucket;  // "s3://bucket"
+  std::string key;     // empty for calls on the bucket
   std::string host;
-  std::string region;   // the one signed for
+  std::string region;  // the one signed for
   bool anonymous = false;
   std::string credentials;  // where they came from
   int status = 0;
@@ -23,7 +23,7 @@ struct ServiceRefusal {
   std::string message;  // the service's own text
   std::string request_id;
   std::string right_region;  // the service says that the bucket is there
-  bool is_foreign = false;  // a body that is no service's error: HTML, plain text, ...
+  bool is_foreign = false;   // a body that is no service's error: HTML, plain text, ...
   std::chrono::milliseconds retry_after{};
   // The service's clock minus ours.
   std::optional<std::chrono::seconds> clock_offset;

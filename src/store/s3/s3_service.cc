@@ -72,7 +72,8 @@ class SignerV4 final : public Signer {
 };
 
 bool is_amazon(const Endpoint& endpoint) {
-  return endpoint.name().ends_with(".amazonaws.com") || endpoint.name().ends_with(".amazonaws.com.cn");
+  return endpoint.name().ends_with(".amazonaws.com") ||
+         endpoint.name().ends_with(".amazonaws.com.cn");
 }
 
 Addressing resolve(Addressing wanted, const Endpoint& endpoint, const std::string& bucket) {
@@ -86,7 +87,8 @@ BucketAddress address_in_region(const BucketAddress& address, std::string_view r
   Endpoint endpoint = address.endpoint();
   // Special endpoints (VPC, access points, FIPS) are the user's own choice and stay.
   const bool is_dual = endpoint.host.starts_with("s3.dualstack.");
-  if (!is_amazon(endpoint) || !(endpoint.host.starts_with("s3.") || endpoint.host.starts_with("s3-")))
+  if (!is_amazon(endpoint) ||
+      !(endpoint.host.starts_with("s3.") || endpoint.host.starts_with("s3-")))
     return address;
   endpoint.host = std::string(is_dual ? "s3.dualstack." : "s3.") + std::string(region) +
                   (region.starts_with("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com");

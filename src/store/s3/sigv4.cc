@@ -10,9 +10,13 @@
 namespace shoal::store::s3 {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 // Appends `value` without outer white space and with inner runs of it as one space.
 void append_trimmed(std::string& text, std::string_view value) {
@@ -29,7 +33,8 @@ void append_trimmed(std::string& text, std::string_view value) {
   }
 }
 
-// Lower-cased name and where the header is in the input; sorted by name, equal names in their order.
+// Lower-cased name and where the header is in the input; sorted by name, equal names in their
+// order.
 struct SortedName {
   std::string name;
   std::size_t index;
@@ -86,7 +91,8 @@ void append_headers(std::string& text, const SigningInput& input,
 
 std::string scope_text(const SigningScope& scope) {
   std::string text(scope.timestamp.substr(0, 8));
-  for (const std::string_view part : {scope.region, scope.service, std::string_view("aws4_request")}) {
+  for (const std::string_view part :
+       {scope.region, scope.service, std::string_view("aws4_request")}) {
     text += '/';
     text += part;
   }
@@ -162,9 +168,10 @@ std::string format_timestamp(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
   std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                static_cast<int>(clock.minutes().count()),
                 static_cast<int>(clock.seconds().count()));
   return text.data();
 }

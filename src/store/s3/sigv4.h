@@ -18,11 +18,11 @@ namespace shoal::store::s3 {
 using NameValue = std::pair<std::string, std::string>;
 
 struct SigningInput {
-  std::string_view method;          // "GET"
-  std::string_view path;            // already percent-encoded, as sent
-  std::vector<NameValue> query;     // decoded names and values, any order
-  std::vector<NameValue> headers;   // those to sign, any order and case; must include host
-  std::string_view payload_hash;    // hex sha256 or UNSIGNED-PAYLOAD
+  std::string_view method;         // "GET"
+  std::string_view path;           // already percent-encoded, as sent
+  std::vector<NameValue> query;    // decoded names and values, any order
+  std::vector<NameValue> headers;  // those to sign, any order and case; must include host
+  std::string_view payload_hash;   // hex sha256 or UNSIGNED-PAYLOAD
 };
 struct SigningScope {
   std::string_view access_key;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a command on a kernel that seems to have no EROFS: asked for any file system type, it answers
-// ENODEV, as a kernel without the driver does.
+// Runs a command on a kernel that seems to have no EROFS: asked for any file system type, it
+// answers ENODEV, as a kernel without the driver does.
 //
 //   shoal-without-erofs COMMAND...
 #include <linux/filter.h>

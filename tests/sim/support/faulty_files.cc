@@ -49,16 +49,16 @@ void FaultyFiles::write(int fd, ByteSpan source, std::uint64_t offset, Done done
   const bool full = draw < behaviour_.no_space;
   const bool fails = full || draw < behaviour_.no_space + behaviour_.write_error;
   const std::size_t bytes = fails ? rng_.below(source.size()) : source.size();
-  executor_.after(delay(), [this, fd, source, offset, full, fails, bytes,
-                            done = std::move(done)]() mutable {
-    --under_way_;
-    const ssize_t count = pwrite(fd, source.data(), bytes, static_cast<off_t>(offset));
-    SHOAL_ASSERT(count == static_cast<ssize_t>(bytes));
-    if (fails)
-      done(fail(full ? ErrorCode::no_space : ErrorCode::io, "write: injected failure"));
-    else
-      done(source.size());
-  });
+  executor_.after(
+      delay(), [this, fd, source, offset, full, fails, bytes, done = std::move(done)]() mutable {
+        --under_way_;
+        const ssize_t count = pwrite(fd, source.data(), bytes, static_cast<off_t>(offset));
+        SHOAL_ASSERT(count == static_cast<ssize_t>(bytes));
+        if (fails)
+          done(fail(full ? ErrorCode::no_space : ErrorCode::io, "write: injected failure"));
+        else
+          done(source.size());
+      });
 }
 
 void copy_sparse(const std::filesystem::path& from, const std::filesystem::path& to) {

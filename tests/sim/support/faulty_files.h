@@ -12,7 +12,7 @@ struct FileBehaviour {
   double in_page_cache = 0.5;  // share of reads that read_now() answers
   Duration delay_max{};
   double read_error = 0;
-  double write_error = 0;      // some of the bytes may be written
+  double write_error = 0;  // some of the bytes may be written
   double no_space = 0;
 };
 

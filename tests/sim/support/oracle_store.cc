@@ -36,7 +36,8 @@ void oracle_fill(std::uint64_t object, std::uint32_t version, std::uint64_t offs
 
 store::ETag OracleObject::etag() const {
   switch (etag_kind) {
-    case ETagKind::number: break;
+    case ETagKind::number:
+      break;
     case ETagKind::md5: {
       std::string content(size, '\0');
       oracle_fill(number, version, 0, std::as_writable_bytes(std::span(content)));
@@ -59,14 +60,17 @@ struct OracleStore::Call {
   bool ended = false;
 };
 
-OracleStore::~OracleStore() { SHOAL_ASSERT(calls_.empty()); }
+OracleStore::~OracleStore() {
+  SHOAL_ASSERT(calls_.empty());
+}
 
 void OracleStore::get(const store::GetRequest& request, store::BodySink& sink,
                       store::Done<void> done) {
   bucket_.gets.fetch_add(1);
   const std::uint64_t now_in_flight = bucket_.in_flight.fetch_add(1) + 1;
   std::uint64_t seen = bucket_.in_flight_max.load();
-  while (seen < now_in_flight && !bucket_.in_flight_max.compare_exchange_weak(seen, now_in_flight)) {
+  while (seen < now_in_flight &&
+         !bucket_.in_flight_max.compare_exchange_weak(seen, now_in_flight)) {
   }
   auto call = std::make_shared<Call>();
   call->id = ++calls_made_;
@@ -178,7 +182,9 @@ void OracleStore::append(const std::string&, std::uint64_t, ByteSpan,
                          store::Done<store::AppendResult> done) {
   refuse(std::move(done));
 }
-void OracleStore::remove(const std::string&, store::Done<void> done) { refuse(std::move(done)); }
+void OracleStore::remove(const std::string&, store::Done<void> done) {
+  refuse(std::move(done));
+}
 void OracleStore::copy(const std::string&, const std::string&, store::Done<store::PutResult> done) {
   refuse(std::move(done));
 }

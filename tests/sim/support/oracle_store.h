@@ -37,13 +37,13 @@ struct OracleBucket {
 };
 
 struct OracleBehaviour {
-  Duration delay_min{};   // until the first byte
+  Duration delay_min{};  // until the first byte
   Duration delay_max{};
   std::uint64_t piece_bytes = 0;  // bytes come in pieces of this size; 0: all at once
   Duration piece_delay{};         // between two pieces
-  double fail = 0;        // unavailable, some after a part of the bytes
-  double hang = 0;        // never answers
-  std::uint32_t damaged = 0;  // so many next GETs have one wrong bit, each another one
+  double fail = 0;                // unavailable, some after a part of the bytes
+  double hang = 0;                // never answers
+  std::uint32_t damaged = 0;      // so many next GETs have one wrong bit, each another one
 };
 
 // A store on such a bucket. confined to its executor.

@@ -39,11 +39,11 @@ void SimExecutor::post(Task task) {
 
 LoopExecutor::TimerId SimExecutor::after(Duration delay, Task task) {
   const std::uint64_t number = ++timers_made_;
-  timers_[number] = scheduler_.at(scheduler_.now() + delay,
-                                  [this, number, task = std::move(task)]() mutable {
-                                    timers_.erase(number);
-                                    task();
-                                  });
+  timers_[number] =
+      scheduler_.at(scheduler_.now() + delay, [this, number, task = std::move(task)]() mutable {
+        timers_.erase(number);
+        task();
+      });
   return {number};
 }
 

@@ -27,7 +27,9 @@ World::World(WorldOptions world_options)
   open();
 }
 
-World::~World() { close(); }
+World::~World() {
+  close();
+}
 
 void World::open() {
   ++starts_;
@@ -40,14 +42,13 @@ void World::open() {
   worker_.emplace(scheduler, options.post_jitter * 4);
   std::vector<std::pair<ChunkId, format::CacheRecord>> restored;
   if (options.use_cache) {
-    auto cache = cache::CacheStore::open({.path = cache_file(),
-                                          .layout_id = options.layout_id,
-                                          .geometry = options.geometry,
-                                          .data_end = dataset.data_end(),
-                                          .bytes_max = options.cache_bytes_max},
-                                         *records, [&](ChunkId chunk, const auto& record) {
-                                           restored.emplace_back(chunk, record);
-                                         });
+    auto cache = cache::CacheStore::open(
+        {.path = cache_file(),
+         .layout_id = options.layout_id,
+         .geometry = options.geometry,
+         .data_end = dataset.data_end(),
+         .bytes_max = options.cache_bytes_max},
+        *records, [&](ChunkId chunk, const auto& record) { restored.emplace_back(chunk, record); });
     if (!cache) std::fprintf(stderr, "%s\n", cache.error().to_string().c_str());
     SHOAL_ASSERT(cache);
     cache_ = std::move(*cache);
@@ -57,10 +58,10 @@ void World::open() {
     threads.push_back({executors[i], files[i], stores[i]});
   std::unique_ptr<prefetch::Policy> policy;
   if (options.prefetch)
-    policy = std::make_unique<prefetch::WalkOrder>(prefetch::WalkOrderOptions{
-        .geometry = options.geometry,
-        .data_end = dataset.data_end(),
-        .window_bytes_max = options.buffer_bytes_max / 4});
+    policy = std::make_unique<prefetch::WalkOrder>(
+        prefetch::WalkOrderOptions{.geometry = options.geometry,
+                                   .data_end = dataset.data_end(),
+                                   .window_bytes_max = options.buffer_bytes_max / 4});
   path_ = std::make_unique<volume::DataPath>(
       volume::DataPathParts{.threads = std::move(threads),
                             .worker = *worker_,
@@ -121,9 +122,8 @@ std::string World::fault_of(const Outcome& outcome) const {
     if (outcome.offset + i < kMetadataBytes)
       expected[i] = oracle_byte(~std::uint64_t{0}, 1, outcome.offset + i);
   if (outcome.offset + expected.size() > format::kDataRegionStart) {
-    const std::uint64_t skip = outcome.offset < format::kDataRegionStart
-                                   ? format::kDataRegionStart - outcome.offset
-                                   : 0;
+    const std::uint64_t skip =
+        outcome.offset < format::kDataRegionStart ? format::kDataRegionStart - outcome.offset : 0;
     dataset.expect(DataAddress{outcome.offset + skip - format::kDataRegionStart},
                    MutableByteSpan(expected).subspan(skip));
   }

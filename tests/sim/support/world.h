@@ -43,15 +43,16 @@ struct Outcome {
   TimePoint ended{};
 };
 
-// The whole data path of a volume on simulated threads, a simulated bucket and real cache files in a
-// temporary directory. Restarting keeps bucket, dataset, records and files.
+// The whole data path of a volume on simulated threads, a simulated bucket and real cache files in
+// a temporary directory. Restarting keeps bucket, dataset, records and files.
 class World {
  public:
   explicit World(WorldOptions options);
   ~World();  // closes
 
   // Starts a read of the data region; the outcome lives as long as the world.
-  Outcome& read(DataAddress address, std::size_t bytes, Duration timeout = std::chrono::seconds(60));
+  Outcome& read(DataAddress address, std::size_t bytes,
+                Duration timeout = std::chrono::seconds(60));
   Outcome& read_object(std::size_t number, Duration timeout = std::chrono::seconds(60));
   Outcome& read_image(std::uint64_t offset, std::size_t bytes, Duration timeout);
   // Runs until every read has ended; false when one has not within an hour of virtual time.

@@ -47,7 +47,8 @@ TEST(Secret, prints_as_stars) {
 }
 
 Result<int> half_of(int number) {
-  if (number % 2 != 0) return fail(ErrorCode::bad_input, "halve 3: it is odd", "Give an even number.");
+  if (number % 2 != 0)
+    return fail(ErrorCode::bad_input, "halve 3: it is odd", "Give an even number.");
   return number / 2;
 }
 Result<int> quarter_of(int number) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: the cache file gives back what was committed or says that it cannot, keeps to its bound, and
-// leaves no bytes behind that nobody accounts for.
-// Method: a real sparse file, records in memory, damage done by hand.
+// Goal: the cache file gives back what was committed or says that it cannot, keeps to its bound,
+// and leaves no bytes behind that nobody accounts for. Method: a real sparse file, records in
+// memory, damage done by hand.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -20,14 +20,15 @@ class CacheStoreTest : public testing::Test {
   void open(std::uint64_t layout_id = 1, std::uint64_t bytes_max = 1u << 20) {
     store_.reset();
     restored_.clear();
-    auto store = CacheStore::open({.path = path(),
-                                   .layout_id = layout_id,
-                                   .geometry = kGeometry,
-                                   .data_end = DataAddress{100 * kGeometry.chunk_bytes},
-                                   .bytes_max = bytes_max},
-                                  records_, [this](ChunkId chunk, const format::CacheRecord& record) {
-                                    restored_.emplace_back(chunk, record);
-                                  });
+    auto store =
+        CacheStore::open({.path = path(),
+                          .layout_id = layout_id,
+                          .geometry = kGeometry,
+                          .data_end = DataAddress{100 * kGeometry.chunk_bytes},
+                          .bytes_max = bytes_max},
+                         records_, [this](ChunkId chunk, const format::CacheRecord& record) {
+                           restored_.emplace_back(chunk, record);
+                         });
     ASSERT_TRUE(store) << store.error().to_string();
     store_ = std::move(*store);
   }
@@ -43,8 +44,9 @@ class CacheStoreTest : public testing::Test {
     BlockSet fresh(16);
     fresh.add(begin, end);
     if (!store_->reserve(end - begin)) return fail(ErrorCode::limit, "cache is full");
-    SHOAL_CHECK_OK(file().write_at(store_->file_offset(chunk) + begin * 4096ull,
-                                   ByteSpan(content_).subspan(begin * 4096ull, (end - begin) * 4096ull)));
+    SHOAL_CHECK_OK(
+        file().write_at(store_->file_offset(chunk) + begin * 4096ull,
+                        ByteSpan(content_).subspan(begin * 4096ull, (end - begin) * 4096ull)));
     return store_->commit(chunk, old, fresh, content_.data(), object_blocks);
   }
 
@@ -67,7 +69,8 @@ TEST_F(CacheStoreTest, restart_finds_sealed_and_partial_chunks_and_they_verify) 
   ASSERT_EQ(restored_.size(), 2u);
   EXPECT_EQ(store_->used_bytes(), 19u * 4096);
   for (const auto& [chunk, record] : restored_) {
-    const auto good = store_->verify(chunk, {BlockSet::from_words(16, record.present), record.xxh3});
+    const auto good =
+        store_->verify(chunk, {BlockSet::from_words(16, record.present), record.xxh3});
     ASSERT_TRUE(good);
     EXPECT_TRUE(*good);
   }
@@ -149,7 +152,8 @@ TEST_F(CacheStoreTest, killed_between_data_and_record_gives_the_space_back) {
 
 TEST_F(CacheStoreTest, a_smaller_bound_drops_what_no_longer_fits) {
   open();
-  for (std::uint64_t chunk = 0; chunk < 8; ++chunk) ASSERT_TRUE(add(ChunkId{chunk}, kNothing, 0, 16));
+  for (std::uint64_t chunk = 0; chunk < 8; ++chunk)
+    ASSERT_TRUE(add(ChunkId{chunk}, kNothing, 0, 16));
   open(1, 3 * kGeometry.chunk_bytes);
   EXPECT_EQ(restored_.size(), 3u);
   EXPECT_EQ(records_.records.size(), 3u);

@@ -31,7 +31,8 @@ TEST(Crc, published_check_values_in_any_two_pieces) {
 }
 
 TEST(NamedChecksum, headers_carry_base64_of_the_big_endian_value) {
-  const std::pair<const char*, const char*> cases[] = {{"crc32c", "4waSgw=="}, {"crc64nvme", "rosUhgp5mIg="}};
+  const std::pair<const char*, const char*> cases[] = {{"crc32c", "4waSgw=="},
+                                                       {"crc64nvme", "rosUhgp5mIg="}};
   for (const auto& [name, expected] : cases) {
     auto sum = make_checksum(name);
     ASSERT_NE(sum, nullptr);

@@ -27,8 +27,8 @@ std::string key_at(const InventedSet& set, std::uint64_t rank) {
 }
 
 TEST(ParseInvented, refuses_what_is_no_dataset) {
-  for (const char* text : {"", "b", "b:0:flat", "b:x:flat", "b:5:round", "b:5:flat:x", "b:5:flat:2K-1K",
-                           "b:5:flat:1K:9", ".b:5:flat", "b:9999999999999:flat"})
+  for (const char* text : {"", "b", "b:0:flat", "b:x:flat", "b:5:round", "b:5:flat:x",
+                           "b:5:flat:2K-1K", "b:5:flat:1K:9", ".b:5:flat", "b:9999999999999:flat"})
     EXPECT_FALSE(parse_invented(text)) << text;
   const InventedSet set = make("b:5:tree:1KiB-16KiB");
   EXPECT_EQ(set.size_min_bytes, 1024u);

@@ -27,8 +27,12 @@ std::ostream& operator<<(std::ostream& out, const Item& item) {
 
 class Collector final : public PageSink {
  public:
-  void on_object(const ListedObject& object) override { items.push_back({std::string(object.key), false}); }
-  void on_common_prefix(std::string_view prefix) override { items.push_back({std::string(prefix), true}); }
+  void on_object(const ListedObject& object) override {
+    items.push_back({std::string(object.key), false});
+  }
+  void on_common_prefix(std::string_view prefix) override {
+    items.push_back({std::string(prefix), true});
+  }
   std::vector<Item> items;
 };
 
@@ -67,7 +71,8 @@ class ListingTest : public testing::Test {
   void put(const std::string& key) {
     auto staged = bucket().stage();
     ASSERT_TRUE(staged);
-    ASSERT_TRUE(bucket().commit(key, std::move(*staged), {"etag", ObjectType::normal, {}, {}}, false))
+    ASSERT_TRUE(
+        bucket().commit(key, std::move(*staged), {"etag", ObjectType::normal, {}, {}}, false))
         << key;
     keys_.insert(key);
   }
@@ -157,7 +162,8 @@ TEST_F(ListingTest, files_a_user_drops_in_are_listed_and_links_are_not) {
   EXPECT_FALSE(bucket().open("../secret"));
   auto staged = bucket().stage();
   ASSERT_TRUE(staged);
-  EXPECT_FALSE(bucket().commit("loop/x", std::move(*staged), {"e", ObjectType::normal, {}, {}}, false));
+  EXPECT_FALSE(
+      bucket().commit("loop/x", std::move(*staged), {"e", ObjectType::normal, {}, {}}, false));
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/x"));
 }
 

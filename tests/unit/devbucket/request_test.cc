@@ -8,7 +8,9 @@
 namespace shoal::devbucket {
 namespace {
 
-bool is_bucket(std::string_view name) { return name == "known"; }
+bool is_bucket(std::string_view name) {
+  return name == "known";
+}
 
 Request make(std::string method, std::string target,
              const std::vector<std::pair<std::string, std::string>>& headers = {}) {
@@ -35,7 +37,8 @@ TEST(BucketOfHost, finds_buckets_in_host_names_and_none_in_addresses) {
       {"new.s3.amazonaws.com", "new"},
       {"plainhost", ""},
   };
-  for (const auto& [host, bucket] : cases) EXPECT_EQ(bucket_of_host(host, is_bucket), bucket) << host;
+  for (const auto& [host, bucket] : cases)
+    EXPECT_EQ(bucket_of_host(host, is_bucket), bucket) << host;
 }
 
 TEST(Understand, path_and_host_addressing_name_the_same_object) {

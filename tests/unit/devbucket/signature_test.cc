@@ -21,7 +21,9 @@ AuthorizerOptions aws_options() {
       {"AKIAIOSFODNN7EXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), Secret()});
   return options;
 }
-std::int64_t aws_time() { return *parse_basic_date("20130524T000000Z"); }
+std::int64_t aws_time() {
+  return *parse_basic_date("20130524T000000Z");
+}
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -34,7 +36,8 @@ Request make(std::string method, std::string target, const Headers& headers) {
   return request;
 }
 
-Headers aws_headers(std::string_view signed_names, std::string_view signature, const Headers& more = {}) {
+Headers aws_headers(std::string_view signed_names, std::string_view signature,
+                    const Headers& more = {}) {
   Headers headers = {{"Host", "examplebucket.s3.amazonaws.com"},
                      {"x-amz-date", "20130524T000000Z"},
                      {"x-amz-content-sha256", std::string(kEmptyHash)},
@@ -45,7 +48,9 @@ Headers aws_headers(std::string_view signed_names, std::string_view signature, c
   return headers;
 }
 
-std::string code_of(const ApiResult<Identity>& result) { return result ? "ok" : result.error().code; }
+std::string code_of(const ApiResult<Identity>& result) {
+  return result ? "ok" : result.error().code;
+}
 
 Request get_example(const std::string& range = "bytes=0-9") {
   return make("GET", "/test.txt",
@@ -73,7 +78,8 @@ TEST(AwsSignature, the_published_requests_are_let_in) {
 
 TEST(AwsSignature, whatever_is_changed_is_refused) {
   const Authorizer authorizer(aws_options());
-  EXPECT_EQ(code_of(authorizer.check(get_example("bytes=0-8"), aws_time())), "SignatureDoesNotMatch");
+  EXPECT_EQ(code_of(authorizer.check(get_example("bytes=0-8"), aws_time())),
+            "SignatureDoesNotMatch");
   EXPECT_EQ(code_of(authorizer.check(get_example(), aws_time() + 16 * 60)), "RequestTimeTooSkewed");
   EXPECT_EQ(code_of(authorizer.check(get_example(), aws_time() - 16 * 60)), "RequestTimeTooSkewed");
   EXPECT_EQ(code_of(authorizer.check(get_example(), aws_time() + 14 * 60)), "ok");
@@ -94,7 +100,8 @@ TEST(AwsSignature, whatever_is_changed_is_refused) {
 TEST(AwsSignature, keys_tokens_and_regions_are_looked_at) {
   AuthorizerOptions options = aws_options();
   options.region = "eu-west-1";
-  EXPECT_EQ(code_of(Authorizer(options).check(get_example(), aws_time())), "AuthorizationHeaderMalformed");
+  EXPECT_EQ(code_of(Authorizer(options).check(get_example(), aws_time())),
+            "AuthorizationHeaderMalformed");
   options.region = "us-east-1";
   EXPECT_EQ(code_of(Authorizer(options).check(get_example(), aws_time())), "ok");
   options.keys[0].token = Secret("token");
@@ -106,14 +113,17 @@ TEST(AwsSignature, keys_tokens_and_regions_are_looked_at) {
 TEST(AwsSignature, a_presigned_url_holds_until_it_expires) {
   const Authorizer authorizer(aws_options());
   const std::string target =
-      "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2F"
+      "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%"
+      "2F"
       "us-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&"
       "X-Amz-SignedHeaders=host&X-Amz-Signature="
       "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
   const Headers host = {{"Host", "examplebucket.s3.amazonaws.com"}};
   EXPECT_EQ(code_of(authorizer.check(make("GET", target, host), aws_time() + 86'400)), "ok");
-  EXPECT_EQ(code_of(authorizer.check(make("GET", target, host), aws_time() + 86'401)), "AccessDenied");
-  EXPECT_EQ(code_of(authorizer.check(make("PUT", target, host), aws_time())), "SignatureDoesNotMatch");
+  EXPECT_EQ(code_of(authorizer.check(make("GET", target, host), aws_time() + 86'401)),
+            "AccessDenied");
+  EXPECT_EQ(code_of(authorizer.check(make("PUT", target, host), aws_time())),
+            "SignatureDoesNotMatch");
 }
 
 TEST(Anonymous, unsigned_requests_need_permission) {
@@ -131,7 +141,8 @@ TEST(Anonymous, unsigned_requests_need_permission) {
 struct ChunkedExample {
   std::string body;
   ChunkedExample(bool has_trailer, const char* first, const char* second, const char* last) {
-    body = "10000;chunk-signature=" + std::string(first) + "\r\n" + std::string(65536, 'a') + "\r\n";
+    body =
+        "10000;chunk-signature=" + std::string(first) + "\r\n" + std::string(65536, 'a') + "\r\n";
     body += "400;chunk-signature=" + std::string(second) + "\r\n" + std::string(1024, 'a') + "\r\n";
     body += "0;chunk-signature=" + std::string(last) + "\r\n";
     if (has_trailer)
@@ -171,7 +182,8 @@ std::string decode(const std::string& body, const ChunkSigning& signing, std::si
   std::string decoded;
   ChunkedDecoder decoder(signing, [&](std::string_view data) { decoded += data; });
   for (std::size_t at = 0; at < body.size(); at += piece)
-    if (auto fed = decoder.feed(std::string_view(body).substr(at, piece)); !fed) return fed.error().code;
+    if (auto fed = decoder.feed(std::string_view(body).substr(at, piece)); !fed)
+      return fed.error().code;
   if (auto ended = decoder.finish(); !ended) return ended.error().code;
   return decoded == std::string(66560, 'a') ? "ok" : "wrong bytes";
 }
@@ -194,17 +206,17 @@ TEST(ChunkedBody, the_published_example_is_decoded_in_pieces_of_any_size) {
 TEST(ChunkedBody, the_published_trailer_example_is_decoded) {
   const ChunkSigning signing =
       signing_with("106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
-  const ChunkedExample example(
-      true, "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
-      "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
-      "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992");
+  const ChunkedExample example(true,
+                               "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+                               "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+                               "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992");
   EXPECT_EQ(decode(example.body, signing, 5000), "ok");
   std::string forged = example.body;
   forged.replace(forged.find("sOO8"), 4, "tOO8");
   EXPECT_EQ(decode(forged, signing, 5000), "SignatureDoesNotMatch");
   std::string unsigned_trailer = example.body;
-  unsigned_trailer.replace(unsigned_trailer.find("x-amz-trailer-signature"),
-                           std::string::npos, "\r\n");
+  unsigned_trailer.replace(unsigned_trailer.find("x-amz-trailer-signature"), std::string::npos,
+                           "\r\n");
   EXPECT_EQ(decode(unsigned_trailer, signing, 5000), "SignatureDoesNotMatch");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: reads cost the GETs they should, are answered when their bytes are there, and fail alone.
-// Method: a whole data path under virtual time against a bucket that counts; no real clock, no sleep.
+// Method: a whole data path under virtual time against a bucket that counts; no real clock, no
+// sleep.
 #include <gtest/gtest.h>
 
 #include <algorithm>

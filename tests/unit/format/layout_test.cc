@@ -11,8 +11,8 @@ namespace shoal::format {
 namespace {
 
 TEST(AddressAllocator, never_overlaps_never_straddles_and_starts_at_blocks) {
-  for (const Geometry geometry : {Geometry{4096, 4u << 20}, Geometry{512, 4096}, Geometry{512, 512},
-                                  Geometry{4096, 12288}}) {
+  for (const Geometry geometry :
+       {Geometry{4096, 4u << 20}, Geometry{512, 4096}, Geometry{512, 512}, Geometry{4096, 12288}}) {
     AddressAllocator addresses(geometry, {0});
     Rng rng(geometry.chunk_bytes);
     std::uint64_t end = 0;

@@ -58,7 +58,8 @@ TEST(Records, come_back_as_they_were_stored) {
                                  .storage_class = "STANDARD_IA",
                                  .address = {kDataBytesMax}});
   expect_round_trip(ChunkRecord{});
-  expect_round_trip(ChunkRecord{{extent("a", 0, 1), extent("d/b\xff", 4096, 512),
+  expect_round_trip(ChunkRecord{{extent("a", 0, 1),
+                                 extent("d/b\xff", 4096, 512),
                                  {.path = "big",
                                   .etag = "",
                                   .object_size = 9ull << 40,
@@ -78,8 +79,8 @@ TEST(Records, come_back_as_they_were_stored) {
   expect_round_trip(ListingRange{});
   expect_round_trip(ListingRange{.after = "a", .through = "b", .done = true, .keys = 9});
   expect_round_trip(CacheRecord{.layout_id = 1, .present = {0, ~0ull}, .sealed = true, .xxh3 = 2});
-  expect_round_trip(SpecialRecord{.key = std::string("a\0b", 3), .reason = SpecialReason::nul_byte,
-                                  .size = 12});
+  expect_round_trip(
+      SpecialRecord{.key = std::string("a\0b", 3), .reason = SpecialReason::nul_byte, .size = 12});
 }
 
 TEST(Records, an_etag_of_any_form_survives_and_an_md5_takes_sixteen_bytes) {
@@ -131,8 +132,7 @@ TEST(Records, impossible_states_are_corrupt) {
   expect_corrupt(GenerationRecord{.generation = {0}});
   expect_corrupt(GenerationRecord{.data_end = {kDataBytesMax + 1}});
   expect_corrupt(GenerationRecord{.listing_seconds = -1});
-  expect_corrupt(
-      GenerationRecord{.listing_seconds = std::numeric_limits<double>::quiet_NaN()});
+  expect_corrupt(GenerationRecord{.listing_seconds = std::numeric_limits<double>::quiet_NaN()});
   expect_corrupt(ListingRange{.after = "b", .through = "a"});
   expect_corrupt(CacheRecord{.present = {0}, .sealed = true});
   expect_corrupt(CacheRecord{.present = std::vector<std::uint64_t>(2049)});

@@ -81,11 +81,14 @@ class CurlTransport : public ::testing::Test {
   std::unique_ptr<Transport> transport_;
 };
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST_F(CurlTransport, status_headers_and_body_arrive_as_sent) {
   ScriptedServer server([](const std::string&, const std::string&) {
-    return Answer{"HTTP/1.1 206 Partial\r\nETag:  \"a\" \r\nX-Empty:\r\nContent-Length: 5\r\n\r\nhello"};
+    return Answer{
+        "HTTP/1.1 206 Partial\r\nETag:  \"a\" \r\nX-Empty:\r\nContent-Length: 5\r\n\r\nhello"};
   });
   Collector sink;
   ASSERT_TRUE(run({.url = server.url("/k")}, sink));
@@ -214,11 +217,14 @@ TEST_F(CurlTransport, a_chunked_body_cut_short_is_unavailable) {
 }
 
 TEST_F(CurlTransport, a_reset_is_unavailable_and_a_put_may_have_had_its_effect) {
-  ScriptedServer server([](const std::string&, const std::string&) { return Answer{"", After::reset}; });
+  ScriptedServer server([](const std::string&, const std::string&) {
+    return Answer{"", After::reset};
+  });
   const Error get = error_of({.url = server.url("/k")});
   EXPECT_EQ(get.code(), ErrorCode::unavailable);
   EXPECT_EQ(get.retry(), Retry::yes);
-  const Error put = error_of({.method = Method::put, .url = server.url("/k"), .body = as_bytes("x")});
+  const Error put =
+      error_of({.method = Method::put, .url = server.url("/k"), .body = as_bytes("x")});
   EXPECT_EQ(put.code(), ErrorCode::unavailable);
   EXPECT_EQ(put.retry(), Retry::unknown_effect);
 }
@@ -236,13 +242,15 @@ TEST_F(CurlTransport, a_silent_server_ends_at_the_deadline_as_timeout) {
 }
 
 TEST_F(CurlTransport, a_deadline_also_covers_waiting_for_a_connection) {
-  ScriptedServer server([](const std::string&, const std::string&) { return Answer{"", After::hang}; });
+  ScriptedServer server([](const std::string&, const std::string&) {
+    return Answer{"", After::hang};
+  });
   restart({.connections_max = 1});
   Collector first_sink;
   Collector second_sink;
   bool first_done = false;
-  const auto first =
-      transport_->start({.url = server.url("/1")}, first_sink, [&](Result<void>) { first_done = true; });
+  const auto first = transport_->start({.url = server.url("/1")}, first_sink,
+                                       [&](Result<void>) { first_done = true; });
   const auto outcome = run({.url = server.url("/2"), .deadline = 30ms}, second_sink);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code(), ErrorCode::timeout);
@@ -263,7 +271,8 @@ TEST_F(CurlTransport, cancel_ends_queued_and_running_exchanges_later_with_cancel
   std::vector<std::string> log;
   const auto record = [&](const char* name) {
     return [&log, name](Result<void> r) {
-      log.push_back(name + std::string(r ? " ok" : " ") + std::string(r ? "" : name_of(r.error().code())));
+      log.push_back(name + std::string(r ? " ok" : " ") +
+                    std::string(r ? "" : name_of(r.error().code())));
     };
   };
   const auto slow = transport_->start({.url = server.url("/slow")}, sinks[0], record("slow"));
@@ -387,7 +396,8 @@ TEST_F(CurlTransport, a_kept_connection_the_server_closed_is_replaced_silently) 
   wake();
   for (std::uint64_t i = 1; i <= 20; ++i) {
     Collector sink;
-    const auto outcome = run({.method = Method::put, .url = server.url("/k"), .body = as_bytes("b")}, sink);
+    const auto outcome =
+        run({.method = Method::put, .url = server.url("/k"), .body = as_bytes("b")}, sink);
     EXPECT_TRUE(outcome) << outcome.error().to_string();
     // A request that crosses the close on the wire does fail; the next one starts after it.
     loop_->run_until([&] { return server.closed_connections() == i; });

@@ -127,8 +127,10 @@ bool ScriptedServer::answer(int fd, const std::string& head, const std::string& 
   const Answer answer = script_(head, body);
   if (!send_all(fd, answer.bytes)) return false;
   switch (answer.after) {
-    case After::keep: return true;
-    case After::close: return false;
+    case After::keep:
+      return true;
+    case After::close:
+      return false;
     case After::reset: {
       const linger abort_connection{1, 0};
       setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_connection, sizeof abort_connection);

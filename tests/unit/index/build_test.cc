@@ -28,15 +28,25 @@ std::vector<std::string> random_keys(Rng& rng, std::size_t count) {
     const std::uint64_t number = rng.next();
     std::string key = "p/";
     switch (shape) {
-      case 0: key += "f" + std::to_string(1000000 + keys.size()); break;
-      case 1: key += std::to_string(number); break;
-      case 2: key += "d" + std::to_string(number % 7) + "/" + std::to_string(keys.size()); break;
-      case 3: key += "only/one/" + std::to_string(number % 90) + "/" + std::to_string(number); break;
+      case 0:
+        key += "f" + std::to_string(1000000 + keys.size());
+        break;
+      case 1:
+        key += std::to_string(number);
+        break;
+      case 2:
+        key += "d" + std::to_string(number % 7) + "/" + std::to_string(keys.size());
+        break;
+      case 3:
+        key += "only/one/" + std::to_string(number % 90) + "/" + std::to_string(number);
+        break;
       case 4:
         for (int i = 0; i < 4; ++i) key += static_cast<char>('a' + (number >> (8 * i)) % 26);
-        key += (number >> 40) % 2 == 0 ? "/é" + std::to_string(number >> 48) : "数" + std::to_string(number);
+        key += (number >> 40) % 2 == 0 ? "/é" + std::to_string(number >> 48)
+                                       : "数" + std::to_string(number);
         break;
-      default: key += "2024-0" + std::to_string(1 + number % 9) + "-x" + std::to_string(number >> 50);
+      default:
+        key += "2024-0" + std::to_string(1 + number % 9) + "-x" + std::to_string(number >> 50);
     }
     keys.insert(key + ".csv");
   }
@@ -88,7 +98,8 @@ TEST(Build, small_datasets_cost_few_requests) {
   for (int i = 0; i < 1500; ++i) keys.push_back("p/" + std::to_string(10000 + i));
   TemporaryFolder folder;
   const auto index = open_or_die(folder.path());
-  EXPECT_EQ(build_keys(*index, keys)->list_requests, 3u) << "two pages and one look for directories";
+  EXPECT_EQ(build_keys(*index, keys)->list_requests, 3u)
+      << "two pages and one look for directories";
 }
 
 TEST(Build, never_asks_for_more_at_once_than_allowed) {
@@ -167,8 +178,8 @@ TEST(Build, every_key_that_cannot_be_shown_is_recorded_with_its_reason) {
       {"p/cold", SpecialReason::archived},
       {"p/coldbelow", SpecialReason::shadowed_by_directory},  // not shown, so not archived either
   };
-  std::set<std::string> keys{"p/a/c", "p/both/both/z", "p/both-not", "p/marked/", "p/coldbelow/x",
-                             "p/plain", "p/full/inside", "p/"};
+  std::set<std::string> keys{"p/a/c",         "p/both/both/z", "p/both-not",    "p/marked/",
+                             "p/coldbelow/x", "p/plain",       "p/full/inside", "p/"};
   for (const auto& [key, reason] : expected) keys.insert(key);
   const std::vector<std::string> sorted(keys.begin(), keys.end());
   TemporaryFolder folder;
@@ -239,7 +250,8 @@ TEST(Walk, is_depth_first_with_names_in_byte_order_as_a_recursion_finds_them) {
     Rng rng(seed);
     Tree root;
     std::set<std::string> keys;
-    static const std::string kNames[] = {"a", "b", "a-b", "a b", "a.b", "a0", "é", "Z", "\x01", "~"};
+    static const std::string kNames[] = {"a",  "b", "a-b", "a b",  "a.b",
+                                         "a0", "é", "Z",   "\x01", "~"};
     for (int i = 0; i < 3000; ++i) {
       Tree* at = &root;
       std::string key = "p/";
@@ -275,8 +287,7 @@ TEST(Find, knows_files_markers_implied_directories_and_nothing_else) {
   for (const char* path : {"a/b/c", "a-b", "/z"})
     EXPECT_EQ(index->find(path).value().value().kind, Kind::file) << path;
   for (const std::string& path : {std::string("b"), std::string("a/b/c/d"), std::string("a/bb"),
-                                  std::string("zz"), std::string("a/c"),
-                                  std::string("a\0b", 3)})
+                                  std::string("zz"), std::string("a/c"), std::string("a\0b", 3)})
     EXPECT_EQ(index->find(path).value(), std::nullopt) << path;
 }
 

@@ -134,8 +134,8 @@ class InventedStore final : public store::ObjectStore {
 
   store::ListPage page_of(const Pending& call) const {
     const store::ListRequest& request = call.request;
-    std::uint64_t at = request.token.empty() ? behind(request.start_after)
-                                             : std::stoull(request.token.substr(1));
+    std::uint64_t at =
+        request.token.empty() ? behind(request.start_after) : std::stoull(request.token.substr(1));
     if (request.token.empty()) at = std::max(at, first_of(request.prefix));
     store::ListPage page;
     const bool empty =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: a cut always lies strictly between its ends, is valid UTF-8, and halves what real names hold.
-// Method: names of usual shapes, then random bytes.
+// Goal: a cut always lies strictly between its ends, is valid UTF-8, and halves what real names
+// hold. Method: names of usual shapes, then random bytes.
 #include "index/key_model.h"
 
 #include <gtest/gtest.h>

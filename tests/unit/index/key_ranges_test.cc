@@ -61,7 +61,8 @@ TEST(KeyRanges, stored_ranges_that_overlap_or_leave_the_end_open_are_corrupt) {
   EXPECT_TRUE(refused({{0, {.through = "m"}}}));
   EXPECT_TRUE(refused({{0, {}}, {1, {}}}));
   EXPECT_TRUE(refused({{0, {.through = "m"}}, {1, {.after = "c"}}}));
-  EXPECT_TRUE(refused({{0, {.through = "m"}}, {1, {.after = "m", .through = "m"}}, {2, {.after = "m"}}}));
+  EXPECT_TRUE(
+      refused({{0, {.through = "m"}}, {1, {.after = "m", .through = "m"}}, {2, {.after = "m"}}}));
   EXPECT_FALSE(refused({{0, {.through = "m"}}, {1, {.after = "m"}}}));
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: the lister finds every key once, with hardly more requests than pages, and keeps the allowed
-// number of requests busy, whatever the names look like.
-// Method: invented buckets with a virtual latency on an executor of this thread, so that every number
-// is the same in each run.
+// Goal: the lister finds every key once, with hardly more requests than pages, and keeps the
+// allowed number of requests busy, whatever the names look like. Method: invented buckets with a
+// virtual latency on an executor of this thread, so that every number is the same in each run.
 #include "index/lister.h"
 
 #include <gtest/gtest.h>
@@ -77,7 +76,9 @@ struct Shape {
   const char* name;
   InventedStore::KeyOf key_of;
 };
-void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.name;
+}
 
 class ListerShapes : public testing::TestWithParam<Shape> {};
 
@@ -97,42 +98,58 @@ TEST_P(ListerShapes, cost_few_requests_and_keep_all_of_them_busy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Names, ListerShapes,
-    testing::Values(
-        Shape{"flat", [](std::uint64_t i) { return text_of("p/f%07u", unsigned(i)); }},
-        Shape{"sparse_hex",
-              [](std::uint64_t i) { return text_of("p/%08x-blob", unsigned(i) * 4294u); }},
-        Shape{"symbol_and_day",
-              [](std::uint64_t i) {
-                return text_of("p/S%04u/2024-%03u.csv", unsigned(i / 200), unsigned(i % 200));
-              }},
-        Shape{"one_deep_directory",
-              [](std::uint64_t i) { return text_of("p/data/v1/all/%u.json", 1000000 + unsigned(i)); }},
-        Shape{"one_large_directory_among_small",
-              [](std::uint64_t i) {
-                return i < 100 ? text_of("p/a%02u/x", unsigned(i)) : text_of("p/b/%06u", unsigned(i));
-              }},
-        Shape{"day_then_symbol_flat",
-              [](std::uint64_t i) {
-                return text_of("p/2024%04u_", 100 + unsigned(i / 5000)) +
-                       text_of("%c", 'A' + unsigned(i % 5000) / 200) +
-                       text_of("%03u.csv", unsigned(i % 5000) % 200);
-              }}),
+    testing::Values(Shape{"flat", [](std::uint64_t i) { return text_of("p/f%07u", unsigned(i)); }},
+                    Shape{"sparse_hex",
+                          [](std::uint64_t i) {
+                            return text_of("p/%08x-blob", unsigned(i) * 4294u);
+                          }},
+                    Shape{"symbol_and_day",
+                          [](std::uint64_t i) {
+                            return text_of("p/S%04u/2024-%03u.csv", unsigned(i / 200),
+                                           unsigned(i % 200));
+                          }},
+                    Shape{"one_deep_directory",
+                          [](std::uint64_t i) {
+                            return text_of("p/data/v1/all/%u.json", 1000000 + unsigned(i));
+                          }},
+                    Shape{"one_large_directory_among_small",
+                          [](std::uint64_t i) {
+                            return i < 100 ? text_of("p/a%02u/x", unsigned(i))
+                                           : text_of("p/b/%06u", unsigned(i));
+                          }},
+                    Shape{"day_then_symbol_flat",
+                          [](std::uint64_t i) {
+                            return text_of("p/2024%04u_", 100 + unsigned(i / 5000)) +
+                                   text_of("%c", 'A' + unsigned(i % 5000) / 200) +
+                                   text_of("%03u.csv", unsigned(i % 5000) % 200);
+                          }}),
     [](const auto& shape) { return std::string(shape.param.name); });
 
 // Keys of several shapes and any byte that UTF-8 allows, some of them no paths at all.
 std::vector<std::string> random_keys(Rng& rng, std::size_t count) {
   std::set<std::string> keys;
   const std::uint64_t shape = rng.below(6);
-  static const std::string kPieces[] = {"a", "b", "Z", "/", "//", "0", "1", "9", "-", "é", "数", "\x01", "\x7f", "🐟"};
+  static const std::string kPieces[] = {"a", "b", "Z", "/",  "//",   "0",    "1",
+                                        "9", "-", "é", "数", "\x01", "\x7f", "🐟"};
   while (keys.size() < count) {
     const std::uint64_t number = rng.next();
     std::string key = "p/";
     switch (shape) {
-      case 0: key += "f" + std::to_string(1000000 + keys.size()); break;
-      case 1: key += std::to_string(number); break;
-      case 2: key += "d" + std::to_string(number % 7) + "/" + std::to_string(keys.size()); break;
-      case 3: key += "only/one/" + std::to_string(number % 90) + "/" + std::to_string(number); break;
-      case 4: key += "2024-0" + std::to_string(1 + number % 9) + "-x" + std::to_string(number >> 50); break;
+      case 0:
+        key += "f" + std::to_string(1000000 + keys.size());
+        break;
+      case 1:
+        key += std::to_string(number);
+        break;
+      case 2:
+        key += "d" + std::to_string(number % 7) + "/" + std::to_string(keys.size());
+        break;
+      case 3:
+        key += "only/one/" + std::to_string(number % 90) + "/" + std::to_string(number);
+        break;
+      case 4:
+        key += "2024-0" + std::to_string(1 + number % 9) + "-x" + std::to_string(number >> 50);
+        break;
       default:
         for (std::uint64_t length = rng.below(24); length > 0; --length)
           key += kPieces[rng.below(std::size(kPieces))];
@@ -184,8 +201,9 @@ TEST(Lister, pages_that_nobody_takes_stop_the_requests) {
   InventedStore store([](std::uint64_t i) { return text_of("p/f%07u", unsigned(i)); }, 1000000,
                       executor);
   PageQueue queue;
-  const auto lister = std::make_shared<Lister>(
-      Lister::Options{.prefix = "p/", .requests_in_flight = 4}, KeyRanges(), store, executor, queue);
+  const auto lister =
+      std::make_shared<Lister>(Lister::Options{.prefix = "p/", .requests_in_flight = 4},
+                               KeyRanges(), store, executor, queue);
   lister->start();
   while (executor.run_one()) continue;
   EXPECT_LE(queue.size(), 8u);

@@ -22,17 +22,26 @@ std::string mixed_key(std::uint64_t i) {
   char text[64];
   const auto directory = static_cast<unsigned>(i / 100);
   switch (i % 100) {
-    case 0: std::snprintf(text, sizeof text, "p/d%05u/", directory); break;
-    case 1: std::snprintf(text, sizeof text, "p/d%05u//x", directory); break;
-    case 2: std::snprintf(text, sizeof text, "p/d%05u/a", directory); break;
-    case 3: std::snprintf(text, sizeof text, "p/d%05u/a/y", directory); break;
+    case 0:
+      std::snprintf(text, sizeof text, "p/d%05u/", directory);
+      break;
+    case 1:
+      std::snprintf(text, sizeof text, "p/d%05u//x", directory);
+      break;
+    case 2:
+      std::snprintf(text, sizeof text, "p/d%05u/a", directory);
+      break;
+    case 3:
+      std::snprintf(text, sizeof text, "p/d%05u/a/y", directory);
+      break;
     default:
       std::snprintf(text, sizeof text, "p/d%05u/b%02u", directory, static_cast<unsigned>(i % 100));
   }
   return text;
 }
 
-Result<format::GenerationRecord> build_mixed(Index& index, InventedStore::Options store_options = {},
+Result<format::GenerationRecord> build_mixed(Index& index,
+                                             InventedStore::Options store_options = {},
                                              const BuildOptions& options = {}) {
   SerialExecutor executor;
   InventedStore store(mixed_key, kKeys, executor, std::move(store_options));
@@ -258,10 +267,13 @@ int build_child(const char* folder, const char* seed) {
     die();
   };
   if (way == 2) reaper = std::thread(die_later);
-  const auto built = build_mixed(
-      *index,
-      {.seed = die_at, .on_request = [&](std::uint64_t n) { if (way == 0 && n >= die_at) die(); }},
-      options);
+  const auto built = build_mixed(*index,
+                                 {.seed = die_at,
+                                  .on_request =
+                                      [&](std::uint64_t n) {
+                                        if (way == 0 && n >= die_at) die();
+                                      }},
+                                 options);
   if (reaper.joinable()) reaper.join();
   return built ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: the walk-order policy finds walkers, keeps far enough ahead of them, and guesses nothing else.
-// Method: feeds reads to the policy and looks at the ranges it proposes; no threads, no time.
+// Goal: the walk-order policy finds walkers, keeps far enough ahead of them, and guesses nothing
+// else. Method: feeds reads to the policy and looks at the ranges it proposes; no threads, no time.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,9 @@ namespace {
 constexpr std::uint64_t kChunk = 4u << 20;
 constexpr std::uint64_t kEnd = 1ull << 30;
 
-WalkOrderOptions options() { return {.geometry = {4096, kChunk}, .data_end = DataAddress{kEnd}}; }
+WalkOrderOptions options() {
+  return {.geometry = {4096, kChunk}, .data_end = DataAddress{kEnd}};
+}
 
 // A walker over files of `file_bytes`, each at the next block.
 struct Walker {
@@ -45,8 +47,8 @@ TEST(WalkOrder, proposes_what_lies_behind_the_third_file_in_order) {
   EXPECT_GE(proposals[0].length, limits::kPrefetchWindowMinBytes);
 }
 
-// One walker over 10 kB files whose bytes come 20 ms after they were proposed or asked for; reading a
-// file that is there takes 100 us. Returns when, in ms, 256 files were ahead for the first time.
+// One walker over 10 kB files whose bytes come 20 ms after they were proposed or asked for; reading
+// a file that is there takes 100 us. Returns when, in ms, 256 files were ahead for the first time.
 double ms_until_256_ahead(Policy& policy) {
   struct Arrival {
     std::uint64_t end;
@@ -76,7 +78,8 @@ TEST(WalkOrder, window_stops_growing_when_the_reader_no_longer_waits) {
   Walker walker;
   for (int i = 0; i < 3; ++i) walker.step(policy, 4096, false);
   std::uint64_t largest = 0;
-  for (int i = 0; i < 2000; ++i) largest = std::max(largest, total(walker.step(policy, 4096, true)));
+  for (int i = 0; i < 2000; ++i)
+    largest = std::max(largest, total(walker.step(policy, 4096, true)));
   EXPECT_LE(largest, 4 * limits::kPrefetchWindowMinBytes);
   EXPECT_GT(largest, 0u);
 }

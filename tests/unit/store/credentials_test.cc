@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: credentials, endpoint and region are found where the clouds' own tools find them, and secrets never
-// reach a message.
-// Method: made-up environments and homes in a temporary directory.
+// Goal: credentials, endpoint and region are found where the clouds' own tools find them, and
+// secrets never reach a message. Method: made-up environments and homes in a temporary directory.
 #include "store/credentials.h"
 
 #include <gtest/gtest.h>
@@ -46,7 +45,8 @@ class CredentialsTest : public testing::Test {
 
 TEST_F(CredentialsTest, s3_takes_the_environment_before_the_files) {
   write(".aws/credentials", "[default]\naws_access_key_id = F\naws_secret_access_key = FS\n");
-  environment = {{"AWS_ACCESS_KEY_ID", "E"}, {"AWS_SECRET_ACCESS_KEY", "ES"}, {"AWS_SESSION_TOKEN", "ET"}};
+  environment = {
+      {"AWS_ACCESS_KEY_ID", "E"}, {"AWS_SECRET_ACCESS_KEY", "ES"}, {"AWS_SESSION_TOKEN", "ET"}};
   const auto found = find(Scheme::s3);
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->access_key, "E");
@@ -58,8 +58,10 @@ TEST_F(CredentialsTest, s3_takes_the_environment_before_the_files) {
 
 TEST_F(CredentialsTest, s3_reads_profiles_from_both_files) {
   write(".aws/credentials",
-        "# comment\n[default]\naws_access_key_id=D\naws_secret_access_key=DS\ns3 =\n  max_concurrent = 10\n"
-        "[other]\r\naws_access_key_id = O\r\naws_secret_access_key = OS=+/\r\naws_session_token = OT\r\n");
+        "# comment\n[default]\naws_access_key_id=D\naws_secret_access_key=DS\ns3 =\n  "
+        "max_concurrent = 10\n"
+        "[other]\r\naws_access_key_id = O\r\naws_secret_access_key = OS=+/\r\naws_session_token = "
+        "OT\r\n");
   write(".aws/config", "[profile third]\naws_access_key_id = T\naws_secret_access_key = TS\n");
   EXPECT_EQ(find(Scheme::s3).value()->access_key, "D");
   const auto other = find(Scheme::s3, {.profile = "other"});
@@ -73,8 +75,9 @@ TEST_F(CredentialsTest, s3_reads_profiles_from_both_files) {
 }
 
 TEST_F(CredentialsTest, oss_reads_its_environment_and_ossutilconfig) {
-  write(".ossutilconfig", "[Credentials]\nlanguage=EN\nendpoint=oss-cn-beijing.aliyuncs.com\n"
-                          "accessKeyID=U\naccessKeySecret=US\nstsToken=UT\n");
+  write(".ossutilconfig",
+        "[Credentials]\nlanguage=EN\nendpoint=oss-cn-beijing.aliyuncs.com\n"
+        "accessKeyID=U\naccessKeySecret=US\nstsToken=UT\n");
   EXPECT_EQ(find(Scheme::oss).value()->access_key, "U");
   EXPECT_EQ(find(Scheme::oss).value()->session_token.reveal(), "UT");
   environment = {{"ALIBABA_CLOUD_ACCESS_KEY_ID", "A"}, {"ALIBABA_CLOUD_ACCESS_KEY_SECRET", "AS"}};
@@ -94,7 +97,8 @@ TEST_F(CredentialsTest, an_explicit_file_is_the_only_place) {
   EXPECT_EQ(find(Scheme::oss, {.credentials_file = path}).value()->access_key, "X");
   EXPECT_EQ(find(Scheme::s3, {.profile = "no", .credentials_file = path}).error().code(),
             ErrorCode::permission);
-  EXPECT_EQ(find(Scheme::s3, {.credentials_file = "/no/such/file"}).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(find(Scheme::s3, {.credentials_file = "/no/such/file"}).error().code(),
+            ErrorCode::not_found);
 }
 
 TEST_F(CredentialsTest, nothing_found_lists_the_places) {
@@ -102,7 +106,8 @@ TEST_F(CredentialsTest, nothing_found_lists_the_places) {
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code(), ErrorCode::permission);
   const std::string text = found.error().to_string();
-  for (const char* place : {"AWS_ACCESS_KEY_ID", ".aws/credentials", ".aws/config", "--no-sign-request"})
+  for (const char* place :
+       {"AWS_ACCESS_KEY_ID", ".aws/credentials", ".aws/config", "--no-sign-request"})
     EXPECT_NE(text.find(place), std::string::npos) << text;
   EXPECT_FALSE(find(Scheme::s3, {.sign_requests = false}).value().has_value());
   EXPECT_FALSE(find(Scheme::file).value().has_value());
@@ -121,15 +126,17 @@ TEST_F(CredentialsTest, broken_files_are_named_with_their_line_and_without_their
     const char* text;
     const char* line;
   };
-  for (const auto& [text, line] : {Case{"aws_access_key_id = SECRETSECRET\n", ":1:"},
-                                   Case{"[default]\n\nSECRETSECRET\n", ":3:"},
-                                   Case{"[default\naws_access_key_id = SECRETSECRET\n", ":1:"},
-                                   Case{"[]\n", ":1:"}, Case{"[default]\n=SECRETSECRET\n", ":2:"}}) {
+  for (const auto& [text, line] :
+       {Case{"aws_access_key_id = SECRETSECRET\n", ":1:"},
+        Case{"[default]\n\nSECRETSECRET\n", ":3:"},
+        Case{"[default\naws_access_key_id = SECRETSECRET\n", ":1:"}, Case{"[]\n", ":1:"},
+        Case{"[default]\n=SECRETSECRET\n", ":2:"}}) {
     write(".aws/credentials", text);
     const auto found = find(Scheme::s3);
     ASSERT_FALSE(found) << text;
     EXPECT_EQ(found.error().code(), ErrorCode::bad_input);
-    EXPECT_NE(found.error().message().find(std::string(".aws/credentials") + line), std::string::npos)
+    EXPECT_NE(found.error().message().find(std::string(".aws/credentials") + line),
+              std::string::npos)
         << found.error().to_string();
     EXPECT_EQ(found.error().to_string().find("SECRETSECRET"), std::string::npos);
   }
@@ -144,10 +151,13 @@ TEST_F(CredentialsTest, keys_with_control_characters_are_refused) {
 }
 
 TEST_F(CredentialsTest, region_and_endpoint_come_from_the_same_places) {
-  EXPECT_EQ(complete_config(Scheme::s3, {}, sources).endpoint, "https://s3.us-east-1.amazonaws.com");
-  write(".aws/config", "[default]\nregion = eu-west-1\n[profile cn]\nregion = cn-north-1\n"
-                       "[profile own]\nendpoint_url = http://minio:9000\n");
-  EXPECT_EQ(complete_config(Scheme::s3, {}, sources).endpoint, "https://s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(complete_config(Scheme::s3, {}, sources).endpoint,
+            "https://s3.us-east-1.amazonaws.com");
+  write(".aws/config",
+        "[default]\nregion = eu-west-1\n[profile cn]\nregion = cn-north-1\n"
+        "[profile own]\nendpoint_url = http://minio:9000\n");
+  EXPECT_EQ(complete_config(Scheme::s3, {}, sources).endpoint,
+            "https://s3.eu-west-1.amazonaws.com");
   EXPECT_EQ(complete_config(Scheme::s3, {.profile = "cn"}, sources).endpoint,
             "https://s3.cn-north-1.amazonaws.com.cn");
   EXPECT_EQ(complete_config(Scheme::s3, {.profile = "own"}, sources).endpoint, "http://minio:9000");
@@ -157,11 +167,13 @@ TEST_F(CredentialsTest, region_and_endpoint_come_from_the_same_places) {
   environment["AWS_REGION"] = "ap-south-1";
   EXPECT_EQ(complete_config(Scheme::s3, {}, sources).endpoint, "http://special");
   EXPECT_EQ(complete_config(Scheme::s3, {}, sources).region, "ap-south-1");
-  EXPECT_EQ(complete_config(Scheme::s3, {.endpoint = "my.host", .region = "mine"}, sources).endpoint,
-            "https://my.host");
+  EXPECT_EQ(
+      complete_config(Scheme::s3, {.endpoint = "my.host", .region = "mine"}, sources).endpoint,
+      "https://my.host");
   EXPECT_EQ(complete_config(Scheme::oss, {.region = "oss-cn-hangzhou"}, sources).endpoint,
             "https://oss-cn-hangzhou.aliyuncs.com");
-  EXPECT_EQ(complete_config(Scheme::oss, {.endpoint = "http://127.0.0.1:80"}, sources).region, "cn-hangzhou");
+  EXPECT_EQ(complete_config(Scheme::oss, {.endpoint = "http://127.0.0.1:80"}, sources).region,
+            "cn-hangzhou");
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ TEST(Digest, published_values) {
   EXPECT_EQ(hex(hmac_sha1("Jefe", "what do ya want for nothing?")),
             "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
   // An empty key is a key, and not the one of the call before.
-  EXPECT_EQ(hex(hmac_sha256("", "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+  EXPECT_EQ(hex(hmac_sha256("", "")),
+            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
 TEST(Base64, published_values_and_back) {
@@ -42,7 +43,8 @@ TEST(Base64, published_values_and_back) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64_decode("Zm9vYg=="), "foob");
   EXPECT_EQ(base64_decode("Zm9vYmE="), "fooba");
-  for (const char* text : {"", "Zm9", "????", "Zm9vY*=="}) EXPECT_FALSE(base64_decode(text)) << text;
+  for (const char* text : {"", "Zm9", "????", "Zm9vY*=="})
+    EXPECT_FALSE(base64_decode(text)) << text;
 }
 
 TEST(Dates, http_dates_go_both_ways) {
@@ -58,8 +60,9 @@ TEST(Dates, list_pages_have_iso_dates) {
   EXPECT_EQ(parse_iso_date("2023-12-16T16:20:57.000Z"), 1702743657);
   EXPECT_EQ(parse_iso_date("2023-12-16T16:20:57Z"), 1702743657);
   EXPECT_EQ(parse_iso_date("2024-02-29T00:00:00.123456789Z"), 1709164800);
-  for (const char* text : {"", "2023-12-16", "2023-02-29T00:00:00Z", "2023-12-16T16:20:57", "2023-12-16T16:20:57.Z",
-                           "2023-12-16T16:20:57.xZ", "2023-12-16 16:20:57Z"})
+  for (const char* text :
+       {"", "2023-12-16", "2023-02-29T00:00:00Z", "2023-12-16T16:20:57", "2023-12-16T16:20:57.Z",
+        "2023-12-16T16:20:57.xZ", "2023-12-16 16:20:57Z"})
     EXPECT_FALSE(parse_iso_date(text)) << text;
 }
 

@@ -22,7 +22,8 @@ class FakeTransport final : public http::Transport {
  public:
   explicit FakeTransport(LoopExecutor& loop) : loop_(loop) {}
 
-  http::ExchangeId start(const http::Request& request, http::ResponseSink& sink, Done done) override {
+  http::ExchangeId start(const http::Request& request, http::ResponseSink& sink,
+                         Done done) override {
     sent.push_back(request);
     bodies.emplace_back(as_text(request.body));
     const std::uint64_t id = sent.size();

@@ -49,7 +49,8 @@ class FileStoreTest : public testing::Test {
   std::vector<std::string> list(ListRequest request) {
     std::vector<std::string> keys;
     for (;;) {
-      const auto page = await<ListPage>([&](Done<ListPage> done) { store->list(request, std::move(done)); });
+      const auto page =
+          await<ListPage>([&](Done<ListPage> done) { store->list(request, std::move(done)); });
       EXPECT_TRUE(page) << page.error().to_string();
       if (!page) return keys;
       for (const auto& object : page->objects) keys.push_back(object.key);
@@ -64,9 +65,11 @@ class FileStoreTest : public testing::Test {
 };
 
 TEST_F(FileStoreTest, keys_sort_as_keys_and_not_as_names) {
-  for (const char* name : {"root/a/z", "root/a/b/c", "root/a.txt", "root/a0", "root/a-b", "root/A"}) write(name, "1");
+  for (const char* name : {"root/a/z", "root/a/b/c", "root/a.txt", "root/a0", "root/a-b", "root/A"})
+    write(name, "1");
   const std::vector<std::string> expected = {"A", "a-b", "a.txt", "a/b/c", "a/z", "a0"};
-  for (const std::uint32_t keys_max : {1u, 2u, 1000u}) EXPECT_EQ(list({.keys_max = keys_max}), expected);
+  for (const std::uint32_t keys_max : {1u, 2u, 1000u})
+    EXPECT_EQ(list({.keys_max = keys_max}), expected);
   EXPECT_EQ(list({.start_after = "a.txt"}), (std::vector<std::string>{"a/b/c", "a/z", "a0"}));
   EXPECT_EQ(list({.start_after = "a/b/c"}), (std::vector<std::string>{"a/z", "a0"}));
   EXPECT_EQ(list({.start_after = "a/zz"}), std::vector<std::string>{"a0"});
@@ -90,8 +93,8 @@ TEST_F(FileStoreTest, only_regular_files_are_objects_and_the_rest_is_counted) {
 TEST_F(FileStoreTest, no_key_leads_outside) {
   write("outside/secret", "2");
   fs::create_symlink(top / "outside", top / "root/link");
-  for (const char* key : {"../outside/secret", "a/../../outside/secret", "/etc/passwd", "./x", "a//b", "a/",
-                          ".shoal-staging/x"}) {
+  for (const char* key : {"../outside/secret", "a/../../outside/secret", "/etc/passwd", "./x",
+                          "a//b", "a/", ".shoal-staging/x"}) {
     EXPECT_EQ(head(key).error().code(), ErrorCode::not_found) << key;
     EXPECT_EQ(put(key).error().code(), ErrorCode::bad_input) << key;
   }
@@ -109,7 +112,8 @@ TEST_F(FileStoreTest, a_name_is_a_file_or_a_directory) {
 
 TEST_F(FileStoreTest, unfinished_writes_are_not_part_of_the_bucket) {
   ASSERT_TRUE(put("done"));
-  const auto upload = await<UploadId>([&](Done<UploadId> done) { store->create_upload("later", std::move(done)); });
+  const auto upload =
+      await<UploadId>([&](Done<UploadId> done) { store->create_upload("later", std::move(done)); });
   ASSERT_TRUE(upload);
   ASSERT_TRUE(await<UploadedPart>([&](Done<UploadedPart> done) {
     store->upload_part(*upload, 1, as_bytes("part"), std::move(done));
@@ -118,13 +122,16 @@ TEST_F(FileStoreTest, unfinished_writes_are_not_part_of_the_bucket) {
   UploadId forged{"later", "upload-1/../../x"};
   EXPECT_EQ(await<UploadedPart>([&](Done<UploadedPart> done) {
               store->upload_part(forged, 1, as_bytes("part"), std::move(done));
-            }).error().code(),
+            })
+                .error()
+                .code(),
             ErrorCode::not_found);
 }
 
 TEST_F(FileStoreTest, a_listing_goes_on_when_the_tree_changes_under_it) {
   for (int i = 0; i < 10; ++i) write("root/d" + std::to_string(i) + "/f", "1");
-  auto page = await<ListPage>([&](Done<ListPage> done) { store->list({.keys_max = 3}, std::move(done)); });
+  auto page =
+      await<ListPage>([&](Done<ListPage> done) { store->list({.keys_max = 3}, std::move(done)); });
   ASSERT_TRUE(page && page->next_token);
   fs::remove_all(top / "root/d3");
   fs::remove_all(top / "root/d5");
@@ -133,9 +140,8 @@ TEST_F(FileStoreTest, a_listing_goes_on_when_the_tree_changes_under_it) {
 }
 
 TEST_F(FileStoreTest, a_foreign_token_is_refused) {
-  const auto page = await<ListPage>([&](Done<ListPage> done) {
-    store->list({.token = "1ueGcxLPRx1Tr"}, std::move(done));
-  });
+  const auto page = await<ListPage>(
+      [&](Done<ListPage> done) { store->list({.token = "1ueGcxLPRx1Tr"}, std::move(done)); });
   EXPECT_EQ(page.error().code(), ErrorCode::bad_input);
 }
 

@@ -13,18 +13,20 @@ Result<ListPage> parse(const std::string& text, bool tokens_encoded = false) {
 }
 
 std::string page(const std::string& inner, const std::string& truncated = "false") {
-  return "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>" + truncated +
-         "</IsTruncated>" + inner + "</ListBucketResult>";
+  return "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>" +
+         truncated + "</IsTruncated>" + inner + "</ListBucketResult>";
 }
 
 TEST(ListPage, reads_an_s3_page_with_encoded_names) {
-  const auto result = parse(page(
-      "<Contents><Key>data+set/%CE%B1%2B%00</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified>"
-      "<ETag>&quot;fba9&quot;</ETag><Size>434234</Size><StorageClass>STANDARD</StorageClass>"
-      "<Owner><ID>x</ID><Key>no</Key></Owner></Contents>"
-      "<Contents><Key>e%20f</Key><Size>0</Size><StorageClass>GLACIER</StorageClass></Contents>"
-      "<CommonPrefixes><Prefix>a+b/</Prefix></CommonPrefixes>"
-      "<NextContinuationToken>a+b%2F=</NextContinuationToken><EncodingType>url</EncodingType>", "true"));
+  const auto result = parse(
+      page("<Contents><Key>data+set/%CE%B1%2B%00</Key><LastModified>2009-10-12T17:50:30.000Z</"
+           "LastModified>"
+           "<ETag>&quot;fba9&quot;</ETag><Size>434234</Size><StorageClass>STANDARD</StorageClass>"
+           "<Owner><ID>x</ID><Key>no</Key></Owner></Contents>"
+           "<Contents><Key>e%20f</Key><Size>0</Size><StorageClass>GLACIER</StorageClass></Contents>"
+           "<CommonPrefixes><Prefix>a+b/</Prefix></CommonPrefixes>"
+           "<NextContinuationToken>a+b%2F=</NextContinuationToken><EncodingType>url</EncodingType>",
+           "true"));
   ASSERT_TRUE(result) << result.error().to_string();
   ASSERT_EQ(result->objects.size(), 2u);
   EXPECT_EQ(result->objects[0].key, std::string("data set/\u03b1+\0", 13));
@@ -38,8 +40,11 @@ TEST(ListPage, reads_an_s3_page_with_encoded_names) {
 }
 
 TEST(ListPage, decodes_the_tokens_of_oss) {
-  const auto result = parse(page("<EncodingType>url</EncodingType><NextContinuationToken>CgJi%2Bw%2D%2D"
-                                 "</NextContinuationToken>", "true"), /*tokens_encoded=*/true);
+  const auto result =
+      parse(page("<EncodingType>url</EncodingType><NextContinuationToken>CgJi%2Bw%2D%2D"
+                 "</NextContinuationToken>",
+                 "true"),
+            /*tokens_encoded=*/true);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->next_token, "CgJi+w--");
 }
@@ -68,20 +73,27 @@ TEST(ListPage, nonsense_is_corrupt) {
     return text;
   }();
   const std::string broken[] = {
-      "", "   ", "not xml", "<html></html>", "<ListBucketResult></ListBucketResult>",
+      "",
+      "   ",
+      "not xml",
+      "<html></html>",
+      "<ListBucketResult></ListBucketResult>",
       "<ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
       page("", "true"),
       page("<Contents><Key>a</Key><Size>-1</Size></Contents>"),
       page("<Contents><Key>a</Key><Size>1x</Size></Contents>"),
       page("<Contents><Key>a</Key><Size>99999999999999999999</Size></Contents>"),
       page("<Contents><Key>a</Key><LastModified>yesterday</LastModified></Contents>"),
-      page("<Contents><Key>a</Key><LastModified>2009-13-12T17:50:30.000Z</LastModified></Contents>"),
-      page("<Contents><Key></Key></Contents>"), page("<Contents><Size>1</Size></Contents>"),
+      page(
+          "<Contents><Key>a</Key><LastModified>2009-13-12T17:50:30.000Z</LastModified></Contents>"),
+      page("<Contents><Key></Key></Contents>"),
+      page("<Contents><Size>1</Size></Contents>"),
       page("<Contents><Key>b</Key></Contents><Contents><Key>a</Key></Contents>"),
       page("<Contents><Key>a</Key></Contents><Contents><Key>a</Key></Contents>"),
       page("<CommonPrefixes><Prefix></Prefix></CommonPrefixes>"),
       page("<Contents><Key>" + std::string(100'000, 'k') + "</Key></Contents>"),
-      "<!DOCTYPE a [<!ENTITY b 'c'>]>" + page("<Name>&b;</Name>"), deep,
+      "<!DOCTYPE a [<!ENTITY b 'c'>]>" + page("<Name>&b;</Name>"),
+      deep,
       page("<Contents><Key>a</Key>").substr(0, 120)};
   for (const auto& text : broken) {
     const auto result = parse(text);

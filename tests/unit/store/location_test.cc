@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: what a user writes as the address of a dataset, an object or an endpoint means one thing or is
-// refused with a hint.
-// Method: tables.
+// Goal: what a user writes as the address of a dataset, an object or an endpoint means one thing or
+// is refused with a hint. Method: tables.
 #include <gtest/gtest.h>
 
 #include "store/open.h"
@@ -49,8 +48,9 @@ TEST(Location, a_key_keeps_its_end) {
 }
 
 TEST(Location, what_is_no_address_is_refused_with_a_hint) {
-  for (const char* url : {"", "bucket", "/data", "http://bucket/x", "s3:/b", "s3://", "s3:///x", "S3://b",
-                          "s3://a b/", "s3://b?x", "oss://\u00fc/x", "file://relative", "file://"}) {
+  for (const char* url :
+       {"", "bucket", "/data", "http://bucket/x", "s3:/b", "s3://", "s3:///x", "S3://b",
+        "s3://a b/", "s3://b?x", "oss://\u00fc/x", "file://relative", "file://"}) {
     const auto location = parse_location(url);
     ASSERT_FALSE(location) << url;
     EXPECT_EQ(location.error().code(), ErrorCode::bad_input);
@@ -65,20 +65,22 @@ TEST(Endpoint, default_ports_and_slashes_are_dropped) {
     const char* host;
     bool is_bare;
   };
-  for (const auto& example : {Case{"https://HOST.example.com:443/", true, "host.example.com", false},
-                              Case{"http://h:80", false, "h", false}, Case{"http://h:443", false, "h:443", false},
-                              Case{"h.example.com", true, "h.example.com", false},
-                              Case{"http://127.0.0.1:9000", false, "127.0.0.1:9000", true},
-                              Case{"http://[::1]:9000", false, "[::1]:9000", true},
-                              Case{"http://localhost", false, "localhost", true}}) {
+  for (const auto& example :
+       {Case{"https://HOST.example.com:443/", true, "host.example.com", false},
+        Case{"http://h:80", false, "h", false}, Case{"http://h:443", false, "h:443", false},
+        Case{"h.example.com", true, "h.example.com", false},
+        Case{"http://127.0.0.1:9000", false, "127.0.0.1:9000", true},
+        Case{"http://[::1]:9000", false, "[::1]:9000", true},
+        Case{"http://localhost", false, "localhost", true}}) {
     const auto endpoint = parse_endpoint(example.text);
     ASSERT_TRUE(endpoint) << example.text;
     EXPECT_EQ(endpoint->tls, example.tls);
     EXPECT_EQ(endpoint->host, example.host);
     EXPECT_EQ(endpoint->is_bare(), example.is_bare) << example.text;
   }
-  for (const char* text : {"", "https://", "ftp://h", "http://h/path", "http://u@h", "http://h:port",
-                           "http://h:99999", "http://h:1:2", "http://[::1", "http://h\r\n", "http://h?x"})
+  for (const char* text :
+       {"", "https://", "ftp://h", "http://h/path", "http://u@h", "http://h:port", "http://h:99999",
+        "http://h:1:2", "http://[::1", "http://h\r\n", "http://h?x"})
     EXPECT_FALSE(parse_endpoint(text)) << text;
 }
 

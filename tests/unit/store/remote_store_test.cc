@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: requests are what the services ask for, answers are believed only when they are what was asked for,
-// and refusals become errors a person can act on.
-// Method: a transport that answers from a list and keeps what was sent.
+// Goal: requests are what the services ask for, answers are believed only when they are what was
+// asked for, and refusals become errors a person can act on. Method: a transport that answers from
+// a list and keeps what was sent.
 #include "store/remote/remote_store.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,9 @@ class TextSink final : public BodySink {
 
 class RemoteStoreTest : public testing::Test {
  protected:
-  RemoteStoreTest() : transport(loop) { open(Scheme::s3, {.endpoint = "https://s3.us-east-1.amazonaws.com", .region = "us-east-1"}); }
+  RemoteStoreTest() : transport(loop) {
+    open(Scheme::s3, {.endpoint = "https://s3.us-east-1.amazonaws.com", .region = "us-east-1"});
+  }
 
   void open(Scheme scheme, const StoreConfig& config, bool anonymous = false) {
     std::optional<Credentials> keys;
@@ -65,18 +67,21 @@ class RemoteStoreTest : public testing::Test {
   std::unique_ptr<ObjectStore> store;
 };
 
-const std::string kEmptyPage = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+const std::string kEmptyPage =
+    "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
 
 TEST_F(RemoteStoreTest, a_whole_object_is_asked_for_without_a_range) {
   transport.answers = {{.headers = {{"Content-Length", "5"}, {"ETag", "\"v1\""}}, .body = "hello"}};
-  EXPECT_EQ(get({.key = "a b", .length = 5, .if_match = "v1", .object_size = 5}).value_or("?"), "hello");
+  EXPECT_EQ(get({.key = "a b", .length = 5, .if_match = "v1", .object_size = 5}).value_or("?"),
+            "hello");
   EXPECT_EQ(transport.sent[0].url, "https://bucket.s3.us-east-1.amazonaws.com/a%20b");
   EXPECT_EQ(header(0, "Range"), "");
   EXPECT_EQ(header(0, "If-Match"), "\"v1\"");
 }
 
 TEST_F(RemoteStoreTest, a_part_is_asked_for_with_a_range) {
-  transport.answers = {{.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "abc"}};
+  transport.answers = {
+      {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "abc"}};
   EXPECT_EQ(get({.key = "k", .offset = 2, .length = 3, .object_size = 9}).value_or("?"), "abc");
   EXPECT_EQ(header(0, "Range"), "bytes=2-4");
 }
@@ -89,26 +94,35 @@ TEST_F(RemoteStoreTest, an_answer_that_is_not_what_was_asked_for_is_refused) {
   };
   const Case cases[] = {
       {"whole object for a range", {.status = 200, .body = "0123456789"}, ErrorCode::unsupported},
-      {"another range", {.status = 206, .headers = {{"Content-Range", "bytes 3-5/9"}}, .body = "abc"},
+      {"another range",
+       {.status = 206, .headers = {{"Content-Range", "bytes 3-5/9"}}, .body = "abc"},
        ErrorCode::corrupt},
       {"no range named", {.status = 206, .body = "abc"}, ErrorCode::corrupt},
-      {"shorter object", {.status = 206, .headers = {{"Content-Range", "bytes 2-3/4"}}, .body = "ab"},
+      {"shorter object",
+       {.status = 206, .headers = {{"Content-Range", "bytes 2-3/4"}}, .body = "ab"},
        ErrorCode::precondition},
-      {"another total", {.status = 206, .headers = {{"Content-Range", "bytes 2-4/5"}}, .body = "abc"},
+      {"another total",
+       {.status = 206, .headers = {{"Content-Range", "bytes 2-4/5"}}, .body = "abc"},
        ErrorCode::precondition},
       {"another version",
-       {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}, {"ETag", "\"v2\""}}, .body = "abc"},
+       {.status = 206,
+        .headers = {{"Content-Range", "bytes 2-4/9"}, {"ETag", "\"v2\""}},
+        .body = "abc"},
        ErrorCode::precondition},
-      {"too few bytes", {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "ab"},
+      {"too few bytes",
+       {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "ab"},
        ErrorCode::corrupt},
-      {"too many bytes", {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "abcd"},
+      {"too many bytes",
+       {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "abcd"},
        ErrorCode::corrupt},
   };
   for (const auto& example : cases) {
     transport.answers = {example.answer};
-    const auto result = get({.key = "k", .offset = 2, .length = 3, .if_match = "v1", .object_size = 9});
+    const auto result =
+        get({.key = "k", .offset = 2, .length = 3, .if_match = "v1", .object_size = 9});
     ASSERT_FALSE(result) << example.name;
-    EXPECT_EQ(result.error().code(), example.code) << example.name << ": " << result.error().to_string();
+    EXPECT_EQ(result.error().code(), example.code)
+        << example.name << ": " << result.error().to_string();
   }
 }
 
@@ -118,9 +132,9 @@ TEST_F(RemoteStoreTest, a_short_body_may_be_tried_again) {
 }
 
 TEST_F(RemoteStoreTest, the_region_is_learned_once_for_all_requests) {
-  const FakeAnswer elsewhere{
-      .status = 301, .headers = {{"x-amz-bucket-region", "eu-west-1"}},
-      .body = "<Error><Code>PermanentRedirect</Code></Error>"};
+  const FakeAnswer elsewhere{.status = 301,
+                             .headers = {{"x-amz-bucket-region", "eu-west-1"}},
+                             .body = "<Error><Code>PermanentRedirect</Code></Error>"};
   transport.answers = {elsewhere, {.body = kEmptyPage}, {.body = kEmptyPage}};
   EXPECT_TRUE(list());
   EXPECT_TRUE(list());
@@ -133,21 +147,25 @@ TEST_F(RemoteStoreTest, the_region_is_learned_once_for_all_requests) {
 TEST_F(RemoteStoreTest, the_region_may_stand_in_the_body_and_is_tried_once) {
   open(Scheme::s3, {.endpoint = "http://minio:9000", .region = "us-east-1"});
   const auto refusal = [](const std::string& region) {
-    return FakeAnswer{.status = 400, .body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>" +
-                                             region + "</Region></Error>"};
+    return FakeAnswer{.status = 400,
+                      .body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>" + region +
+                              "</Region></Error>"};
   };
   transport.answers = {refusal("r2"), refusal("r3")};
   const auto page = list();
   ASSERT_FALSE(page);
   EXPECT_EQ(transport.sent.size(), 2u);
-  EXPECT_TRUE(transport.sent[1].url.starts_with("http://minio:9000/bucket/?")) << transport.sent[1].url;
+  EXPECT_TRUE(transport.sent[1].url.starts_with("http://minio:9000/bucket/?"))
+      << transport.sent[1].url;
   EXPECT_NE(header(1, "Authorization").find("/r2/s3/"), std::string::npos);
-  EXPECT_NE(page.error().remedy().find("--region r3"), std::string::npos) << page.error().to_string();
+  EXPECT_NE(page.error().remedy().find("--region r3"), std::string::npos)
+      << page.error().to_string();
 }
 
 TEST_F(RemoteStoreTest, the_clock_is_learned_once) {
   const auto date = format_http_date(loop.clock().wall_now() + std::chrono::hours(2));
-  const FakeAnswer skewed{.status = 403, .headers = {{"Date", date}},
+  const FakeAnswer skewed{.status = 403,
+                          .headers = {{"Date", date}},
                           .body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"};
   transport.answers = {skewed, {.body = kEmptyPage}};
   EXPECT_TRUE(list());
@@ -165,14 +183,17 @@ TEST_F(RemoteStoreTest, a_late_error_of_complete_is_an_error) {
       store->complete_upload({"k", "id"}, {{1, "e1"}, {2, "e2"}}, std::move(done));
     });
   };
-  transport.answers = {{.body = "  \n<Error><Code>InternalError</Code><Message>m</Message></Error>"}};
+  transport.answers = {
+      {.body = "  \n<Error><Code>InternalError</Code><Message>m</Message></Error>"}};
   const auto refused = complete();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::unavailable) << refused.error().to_string();
   EXPECT_EQ(refused.error().retry(), Retry::unknown_effect);
-  EXPECT_EQ(transport.bodies[0],
-            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&quot;e1&quot;</ETag></Part>"
-            "<Part><PartNumber>2</PartNumber><ETag>&quot;e2&quot;</ETag></Part></CompleteMultipartUpload>");
+  EXPECT_EQ(
+      transport.bodies[0],
+      "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&quot;e1&quot;</ETag></Part>"
+      "<Part><PartNumber>2</PartNumber><ETag>&quot;e2&quot;</ETag></Part></"
+      "CompleteMultipartUpload>");
   transport.answers = {{.body = "<CompleteMultipartUploadResult><ETag>&quot;v-2&quot;</ETag>"
                                 "</CompleteMultipartUploadResult>"}};
   EXPECT_EQ(complete()->etag, "v-2");
@@ -188,22 +209,39 @@ TEST_F(RemoteStoreTest, refusals_name_what_where_and_what_to_do) {
     const char* text;  // somewhere in the error
   };
   const Case cases[] = {
-      {{.status = 404, .body = "<Error><Code>NoSuchBucket</Code></Error>"}, ErrorCode::not_found, Retry::no,
+      {{.status = 404, .body = "<Error><Code>NoSuchBucket</Code></Error>"},
+       ErrorCode::not_found,
+       Retry::no,
        "bucket s3://bucket does not exist at bucket.s3.us-east-1.amazonaws.com"},
-      {{.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"}, ErrorCode::permission,
-       Retry::no, "Credentials used: environment"},
-      {{.status = 403, .body = "<Error><Code>ExpiredToken</Code></Error>"}, ErrorCode::permission,
-       Retry::no, "temporary credentials"},
-      {{.status = 503, .body = "<Error><Code>SlowDown</Code></Error>"}, ErrorCode::throttled, Retry::yes,
+      {{.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"},
+       ErrorCode::permission,
+       Retry::no,
+       "Credentials used: environment"},
+      {{.status = 403, .body = "<Error><Code>ExpiredToken</Code></Error>"},
+       ErrorCode::permission,
+       Retry::no,
+       "temporary credentials"},
+      {{.status = 503, .body = "<Error><Code>SlowDown</Code></Error>"},
+       ErrorCode::throttled,
+       Retry::yes,
        "SlowDown"},
       {{.status = 503}, ErrorCode::throttled, Retry::yes, "HTTP 503"},
-      {{.status = 500, .headers = {{"x-amz-request-id", "R1"}}}, ErrorCode::unavailable,
-       Retry::unknown_effect, "[request R1]"},
-      {{.status = 503, .body = "<Error><Code>TotalQpsLimitExceeded</Code></Error>"}, ErrorCode::throttled,
-       Retry::yes, "TotalQpsLimitExceeded"},
-      {{.status = 404, .body = "<!DOCTYPE html><html>Not Found</html>"}, ErrorCode::bad_input, Retry::no,
+      {{.status = 500, .headers = {{"x-amz-request-id", "R1"}}},
+       ErrorCode::unavailable,
+       Retry::unknown_effect,
+       "[request R1]"},
+      {{.status = 503, .body = "<Error><Code>TotalQpsLimitExceeded</Code></Error>"},
+       ErrorCode::throttled,
+       Retry::yes,
+       "TotalQpsLimitExceeded"},
+      {{.status = 404, .body = "<!DOCTYPE html><html>Not Found</html>"},
+       ErrorCode::bad_input,
+       Retry::no,
        "an S3 or OSS endpoint"},
-      {{.status = 200, .body = "<html></html>"}, ErrorCode::corrupt, Retry::no, "an S3 or OSS endpoint"},
+      {{.status = 200, .body = "<html></html>"},
+       ErrorCode::corrupt,
+       Retry::no,
+       "an S3 or OSS endpoint"},
       {{.status = 418}, ErrorCode::bad_input, Retry::no, "HTTP 418"},
   };
   for (const auto& example : cases) {
@@ -230,24 +268,26 @@ TEST_F(RemoteStoreTest, oss_has_its_own_words) {
   open(Scheme::oss, {.endpoint = "https://oss-cn-hangzhou.aliyuncs.com", .region = "cn-hangzhou"});
   transport.answers = {
       {.status = 206, .headers = {{"Content-Range", "bytes 2-4/9"}}, .body = "abc"},
-      {.status = 404, .headers = {{"x-oss-err", base64("<Error><Code>NoSuchKey</Code>"
-                                                       "<Message>gone</Message></Error>")}}},
+      {.status = 404,
+       .headers = {{"x-oss-err", base64("<Error><Code>NoSuchKey</Code>"
+                                        "<Message>gone</Message></Error>")}}},
       {.status = 409, .body = "<Error><Code>FileAlreadyExists</Code></Error>"},
       {.headers = {{"x-oss-next-append-position", "13"}}}};
   EXPECT_EQ(get({.key = "k", .offset = 2, .length = 3}).value_or("?"), "abc");
   EXPECT_EQ(transport.sent[0].url, "https://bucket.oss-cn-hangzhou.aliyuncs.com/k");
   EXPECT_EQ(header(0, "x-oss-range-behavior"), "standard");
-  const auto info = await<ObjectInfo>([&](Done<ObjectInfo> done) { store->head("k", std::move(done)); });
+  const auto info =
+      await<ObjectInfo>([&](Done<ObjectInfo> done) { store->head("k", std::move(done)); });
   EXPECT_EQ(info.error().code(), ErrorCode::not_found);
-  EXPECT_NE(info.error().message().find("NoSuchKey: gone"), std::string::npos) << info.error().to_string();
+  EXPECT_NE(info.error().message().find("NoSuchKey: gone"), std::string::npos)
+      << info.error().to_string();
   const auto put = await<PutResult>([&](Done<PutResult> done) {
     store->put({.key = "k", .body = {}, .if_absent = true}, std::move(done));
   });
   EXPECT_EQ(put.error().code(), ErrorCode::precondition);
   EXPECT_EQ(header(2, "x-oss-forbid-overwrite"), "true");
-  const auto append = await<AppendResult>([&](Done<AppendResult> done) {
-    store->append("k", 10, as_bytes("xyz"), std::move(done));
-  });
+  const auto append = await<AppendResult>(
+      [&](Done<AppendResult> done) { store->append("k", 10, as_bytes("xyz"), std::move(done)); });
   EXPECT_EQ(append->next_position, 13u);
   EXPECT_TRUE(transport.sent[3].url.ends_with("/k?append&position=10")) << transport.sent[3].url;
 }
@@ -257,7 +297,8 @@ TEST_F(RemoteStoreTest, anonymous_requests_carry_no_signature) {
   transport.answers = {{.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"}};
   const auto page = list();
   EXPECT_EQ(header(0, "Authorization"), "");
-  EXPECT_NE(page.error().remedy().find("not signed"), std::string::npos) << page.error().to_string();
+  EXPECT_NE(page.error().remedy().find("not signed"), std::string::npos)
+      << page.error().to_string();
 }
 
 TEST_F(RemoteStoreTest, a_destroyed_store_ends_its_calls) {
@@ -284,18 +325,21 @@ TEST_F(RemoteStoreTest, addresses_follow_the_endpoint_and_the_wish) {
        "https://bucket.s3.eu-west-1.amazonaws.com/k"},
       {Scheme::s3, "https://s3.eu-west-1.amazonaws.com", Addressing::path,
        "https://s3.eu-west-1.amazonaws.com/bucket/k"},
-      {Scheme::s3, "http://127.0.0.1:9000", Addressing::automatic, "http://127.0.0.1:9000/bucket/k"},
+      {Scheme::s3, "http://127.0.0.1:9000", Addressing::automatic,
+       "http://127.0.0.1:9000/bucket/k"},
       {Scheme::s3, "https://minio.example.com:443/", Addressing::automatic,
        "https://minio.example.com/bucket/k"},
       {Scheme::s3, "https://s3.oss-cn-hangzhou.aliyuncs.com", Addressing::automatic,
        "https://bucket.s3.oss-cn-hangzhou.aliyuncs.com/k"},
       {Scheme::oss, "http://oss-cn-hangzhou-internal.aliyuncs.com", Addressing::automatic,
        "http://bucket.oss-cn-hangzhou-internal.aliyuncs.com/k"},
-      {Scheme::oss, "http://localhost:9000", Addressing::automatic, "http://localhost:9000/bucket/k"},
+      {Scheme::oss, "http://localhost:9000", Addressing::automatic,
+       "http://localhost:9000/bucket/k"},
       {Scheme::oss, "https://data.example.com", Addressing::cname, "https://data.example.com/k"},
   };
   for (const auto& example : cases) {
-    open(example.scheme, {.endpoint = example.endpoint, .region = "r", .addressing = example.addressing});
+    open(example.scheme,
+         {.endpoint = example.endpoint, .region = "r", .addressing = example.addressing});
     transport.answers = {{.headers = {{"Content-Length", "1"}}, .body = "x"}};
     transport.sent.clear();
     EXPECT_TRUE(get({.key = "k", .length = 1, .object_size = 1}));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: the retry wrapper tries again exactly what may be tried again, at the right time, and no reader
-// sees wrong bytes from it.
-// Method: a memory store behind a seeded fault store behind the retry wrapper, on virtual time; and a store
-// whose failures are written down in the test.
+// Goal: the retry wrapper tries again exactly what may be tried again, at the right time, and no
+// reader sees wrong bytes from it. Method: a memory store behind a seeded fault store behind the
+// retry wrapper, on virtual time; and a store whose failures are written down in the test.
 #include "store/retry.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +38,8 @@ class RetryTest : public testing::Test {
     auto inner = std::make_unique<MemoryStore>(loop);
     memory = inner.get();
     memory->set_piece_bytes(100);
-    store = make_retry_store(make_fault_store(std::move(inner), loop, plan, &faults), loop, governor, policy);
+    store = make_retry_store(make_fault_store(std::move(inner), loop, plan, &faults), loop,
+                             governor, policy);
   }
   template <typename T>
   Result<T> await(const std::function<void(Done<T>)>& start) {
@@ -52,8 +52,8 @@ class RetryTest : public testing::Test {
     loop.run_until([&] { return outcome.has_value(); });
     return outcome ? std::move(*outcome) : fail(ErrorCode::bug, "the call never ended");
   }
-  Result<void> get(const std::string& key, std::uint64_t length, TextSink& sink, const ETag& if_match,
-                   Duration deadline = {}) {
+  Result<void> get(const std::string& key, std::uint64_t length, TextSink& sink,
+                   const ETag& if_match, Duration deadline = {}) {
     return await<void>([&](Done<void> done) {
       store->get({.key = key, .length = length, .if_match = if_match, .deadline = deadline}, sink,
                  std::move(done));
@@ -134,9 +134,8 @@ TEST_F(RetryTest, a_lost_answer_is_repeated_only_when_twice_is_as_good_as_once) 
   memory->erase("k");
   EXPECT_FALSE(put(true));
   EXPECT_EQ(memory->counts().put, 4u) << "the second try would find the first one's object";
-  const auto append = await<AppendResult>([&](Done<AppendResult> done) {
-    store->append("log", 0, as_bytes(body), std::move(done));
-  });
+  const auto append = await<AppendResult>(
+      [&](Done<AppendResult> done) { store->append("log", 0, as_bytes(body), std::move(done)); });
   EXPECT_EQ(append.error().retry(), Retry::unknown_effect);
   EXPECT_EQ(memory->counts().append, 1u);
 }
@@ -157,8 +156,9 @@ TEST_F(RetryTest, the_wait_is_at_least_what_the_service_asked_for) {
   const ETag etag = memory->add("object", "x");
   const auto start = now();
   ASSERT_TRUE(await<void>([&](Done<void> done) {
-    store->get({.key = "object", .length = 1, .if_match = ""}, sink, std::move(done));
-  }).has_value() == false) << "one byte was delivered and there is no version";
+                store->get({.key = "object", .length = 1, .if_match = ""}, sink, std::move(done));
+              }).has_value() == false)
+      << "one byte was delivered and there is no version";
   EXPECT_EQ(governor.stats().throttled, 1u);
   open({.seed = 5, .throttle = 0.5}, {}, &governor);
   memory->add("object", "x");
@@ -219,7 +219,8 @@ TEST_F(RetryTest, a_destroyed_store_ends_its_calls_once) {
 
 TEST(Governor, admits_everything_when_nothing_is_limited) {
   Governor governor({});
-  for (int i = 0; i < 10'000; ++i) EXPECT_EQ(governor.admit(TimePoint(1h), 1 << 20), Duration::zero());
+  for (int i = 0; i < 10'000; ++i)
+    EXPECT_EQ(governor.admit(TimePoint(1h), 1 << 20), Duration::zero());
 }
 
 TEST(Governor, bytes_are_paid_back_in_time) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: files keep what they promise across crashes, and errors name the file, the cause and a way out.
-// Method: a temporary directory; crashes are children that leave by _exit in the middle of the work.
+// Goal: files keep what they promise across crashes, and errors name the file, the cause and a way
+// out. Method: a temporary directory; crashes are children that leave by _exit in the middle of the
+// work.
 
 #include "sys/file.h"
 
@@ -75,7 +76,8 @@ TEST(ErrnoError, each_errno_a_caller_branches_on_has_its_code) {
   };
   for (const auto& [number, code] : table)
     EXPECT_EQ(errno_error(number, "x").code(), code) << number;
-  EXPECT_EQ(errno_error(ENOSPC, "pwrite /v/data").message(), "pwrite /v/data: No space left on device");
+  EXPECT_EQ(errno_error(ENOSPC, "pwrite /v/data").message(),
+            "pwrite /v/data: No space left on device");
 }
 
 TEST(StagedFile, commit_replaces_the_target_and_leaves_nothing_else) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: the loop delivers every event once, in order, on its own thread, and stops cleanly.
-// Method: real io_uring, pipes, files and threads; progress is awaited through run_until, never by sleeping.
+// Method: real io_uring, pipes, files and threads; progress is awaited through run_until, never by
+// sleeping.
 
 #include "sys/loop.h"
 
@@ -91,7 +92,8 @@ TEST(Loop, many_timers_survive_random_cancellation) {
   std::vector<LoopExecutor::TimerId> timers;
   std::vector<int> fired(2000, 0);
   for (std::size_t i = 0; i < fired.size(); ++i)
-    timers.push_back(loop->after(std::chrono::microseconds(i * 7919 % 2000), [&, i] { ++fired[i]; }));
+    timers.push_back(
+        loop->after(std::chrono::microseconds(i * 7919 % 2000), [&, i] { ++fired[i]; }));
   for (std::size_t i = 0; i < fired.size(); i += 3) loop->cancel(timers[i]);
   bool last = false;
   loop->after(3ms, [&] { last = true; });
@@ -261,9 +263,18 @@ TEST(Loop, a_read_is_short_at_the_end_of_the_file_and_errors_carry_the_errno_tex
   Result<std::size_t> past_end = fail(ErrorCode::bug, "not called");
   Result<std::size_t> written = std::size_t{0};
   int done = 0;
-  loop->read(file->fd(), target, 0, [&](Result<std::size_t> n) { at_start = n; ++done; });
-  loop->read(file->fd(), target, 99, [&](Result<std::size_t> n) { past_end = n; ++done; });
-  loop->write(file->fd(), as_bytes("x"), 0, [&](Result<std::size_t> n) { written = n; ++done; });
+  loop->read(file->fd(), target, 0, [&](Result<std::size_t> n) {
+    at_start = n;
+    ++done;
+  });
+  loop->read(file->fd(), target, 99, [&](Result<std::size_t> n) {
+    past_end = n;
+    ++done;
+  });
+  loop->write(file->fd(), as_bytes("x"), 0, [&](Result<std::size_t> n) {
+    written = n;
+    ++done;
+  });
   loop->run_until([&] { return done == 3; });
   EXPECT_EQ(at_start.value_or(0), 5u);
   EXPECT_EQ(as_text(ByteSpan(target).first(5)), "hello");

@@ -25,7 +25,8 @@ using testing::TemporaryDirectory;
 
 TEST(Mountinfo, optional_fields_and_octal_escapes_are_understood) {
   const auto entries = parse_mountinfo(
-      "36 35 98:0 /mnt1 /mnt/with\\040space\\134end rw,noatime master:1 shared:2 - ext3 /dev/root rw\n"
+      "36 35 98:0 /mnt1 /mnt/with\\040space\\134end rw,noatime master:1 shared:2 - ext3 /dev/root "
+      "rw\n"
       "nonsense line\n"
       "37 36 0:45 / /m ro - fuse.shoal s3://b/p\\011q ro,user_id=0");
   ASSERT_EQ(entries.size(), 2u);
@@ -70,8 +71,8 @@ TEST(MountPoint, the_system_has_proc_mounted_and_a_plain_directory_is_none) {
 class RealMount : public ::testing::Test {
  protected:
   void SetUp() override {
-    static const bool is_private =
-        unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    static const bool is_private = unshare(CLONE_NEWNS) == 0 &&
+                                   ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
     if (!is_private) GTEST_SKIP() << "no right to make a mount namespace";
     std::filesystem::create_directories(directory_ / "m");
   }
@@ -121,8 +122,9 @@ TEST_F(RealMount, an_erofs_image_mounts_through_a_loop_device_that_frees_itself)
   const auto mounts = read_mounts();
   ASSERT_TRUE(mounts);
   EXPECT_EQ(mounts->back().source, mounted->device);
-  const std::string backing =
-      "/sys/block/" + std::filesystem::path(mounted->device).filename().string() + "/loop/backing_file";
+  const std::string backing = "/sys/block/" +
+                              std::filesystem::path(mounted->device).filename().string() +
+                              "/loop/backing_file";
   EXPECT_EQ(read_text_file(backing, 4096).value_or(""), (directory_ / "image").string() + "\n");
   expect_the_tree_and_unmount();
   EXPECT_FALSE(std::filesystem::exists(backing));

@@ -22,7 +22,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::TemporaryDirectory;
 
-SpawnOptions shell(const std::string& script) { return {.arguments = {"sh", "-c", script}}; }
+SpawnOptions shell(const std::string& script) {
+  return {.arguments = {"sh", "-c", script}};
+}
 
 ExitStatus end_of(Process& process) {
   const auto status = process.wait(1min);
@@ -64,8 +66,8 @@ TEST(Process, descriptors_arrive_at_their_numbers_even_when_the_numbers_cross) {
   };
   const File a = make("a");
   const File b = make("b");
-  SpawnOptions options = shell("echo to-a >&" + std::to_string(b.fd()) + "; echo to-b >&" +
-                               std::to_string(a.fd()));
+  SpawnOptions options =
+      shell("echo to-a >&" + std::to_string(b.fd()) + "; echo to-b >&" + std::to_string(a.fd()));
   options.inherited_fds = {{a.fd(), b.fd()}, {b.fd(), a.fd()}};
   auto process = Process::spawn(options);
   ASSERT_TRUE(process);
@@ -119,8 +121,7 @@ TEST(Process, its_end_wakes_a_loop_and_patience_runs_out_while_it_lives) {
   auto loop = Loop::create({});
   ASSERT_TRUE(loop);
   bool ended = false;
-  const auto watch =
-      (*loop)->watch(sleeper->pidfd(), POLLIN, [&](std::uint32_t) { ended = true; });
+  const auto watch = (*loop)->watch(sleeper->pidfd(), POLLIN, [&](std::uint32_t) { ended = true; });
   (*loop)->post([&] { EXPECT_TRUE(sleeper->signal(SIGKILL)); });
   (*loop)->run_until([&] { return ended; });
   (*loop)->unwatch(watch);

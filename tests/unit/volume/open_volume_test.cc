@@ -101,8 +101,8 @@ TEST_F(OpenVolume, many_readers_on_many_threads_see_the_right_bytes) {
       readers.emplace_back([&, seed] {
         Rng rng(seed);
         for (int i = 0; i < 150; ++i) {
-          const auto& [path, text] = *std::next(
-              files_.begin(), static_cast<std::ptrdiff_t>(rng.below(files_.size())));
+          const auto& [path, text] =
+              *std::next(files_.begin(), static_cast<std::ptrdiff_t>(rng.below(files_.size())));
           if (text.empty()) continue;
           const std::uint64_t begin = rng.below(text.size());
           const std::uint64_t bytes = 1 + rng.below(text.size() - begin);
@@ -158,7 +158,8 @@ TEST_F(OpenVolume, lists_directories_in_name_order_and_finds_implied_ones) {
     names.push_back(entry.name + (entry.is_directory ? "/" : ""));
     return true;
   }));
-  EXPECT_EQ(names, (std::vector<std::string>{"d0/", "d1/", "d2/", "d3/", "d4/", "d5/", "d6/", "top"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"d0/", "d1/", "d2/", "d3/", "d4/", "d5/", "d6/", "top"}));
   std::size_t files = 0;
   ASSERT_TRUE((*volume)->list("d3/e1", [&](const DirectoryEntry& entry) {
     EXPECT_FALSE(entry.is_directory);
