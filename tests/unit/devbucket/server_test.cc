@@ -167,7 +167,7 @@ TEST_F(ServerTest, a_truncated_answer_is_short_and_a_corrupt_one_differs_in_one_
   EXPECT_EQ(wrong_bits, 1);
   const auto again = get("/b/ten");
   EXPECT_NE(again.body, corrupt.body);
-  EXPECT_NE(server_->counts().find("\"corrupted\":1"), std::string::npos);
+  EXPECT_NE(server_->counts().find("\"corrupted\":2"), std::string::npos);
 }
 
 TEST_F(ServerTest, a_reset_put_has_its_effect_and_an_error_has_none) {
