@@ -5,11 +5,11 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <bit>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
