@@ -14,7 +14,7 @@ def main(ctest_output, last_log):
         log = ""
     passed = failed = skipped = 0
     reasons = []
-    results = dict(re.findall(r"^ *\d+/\d+ Test +#\d+: (\S+) \.*\**(\w[\w ]*?) +[\d.]+ sec", ctest_text, re.M))
+    results = dict(re.findall(r"^ *\d+/\d+ Test +#\d+: (\S+) \.*[ *]*(\w[\w ]*?) +[\d.]+ sec", ctest_text, re.M))
     blocks = re.split(r"^\d+/\d+ Testing: ", log, flags=re.M)[1:]
     for block in blocks:
         name = block.split("\n", 1)[0].strip()
