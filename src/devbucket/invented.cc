@@ -43,7 +43,9 @@ void append_padded(std::string& text, std::uint64_t value, std::size_t width) {
 }
 
 std::size_t flat_digits(std::uint64_t count) {
-  return std::max<std::size_t>(8, std::to_string(count - 1).size());
+  std::size_t digits = 8;
+  for (std::uint64_t fit = 100'000'000; fit < count; fit *= 10) ++digits;
+  return digits;
 }
 
 std::size_t symbol_letters(std::uint64_t symbols) {
@@ -67,8 +69,28 @@ void append_day(std::string& text, std::uint64_t day) {
 std::unexpected<Error> refuse_text(std::string_view text, std::string_view why) {
   return fail(ErrorCode::bad_input,
               "invent the dataset \"" + std::string(text) + "\": " + std::string(why),
-              "Write BUCKET:COUNT:SHAPE[:SIZE], for example big:1000000:flat:8KiB or "
-              "ticks:10000000:tree:1KiB-16KiB.");
+              "Write BUCKET:COUNT:SHAPE[:SIZE], for example big:1000000:flat:8KiB, "
+              "ticks:10000000:tree:1KiB-16KiB or logs:1000000:dirs=200.");
+}
+
+// What is wrong with it, or null.
+const char* read_shape(std::string_view shape, InventedSet& set) {
+  constexpr std::string_view kDirectories = "dirs=";
+  set.days = days_per_symbol(set.count);
+  if (shape == "flat" || shape == "tree") {
+    set.shape = shape == "flat" ? InventedShape::flat : InventedShape::tree;
+    return nullptr;
+  }
+  if (!shape.starts_with(kDirectories)) return "the shape is not flat, tree or dirs=NUMBER";
+  shape.remove_prefix(kDirectories.size());
+  std::uint64_t directories = 0;
+  const char* const end = shape.data() + shape.size();
+  const auto [stop, error] = std::from_chars(shape.data(), end, directories);
+  if (error != std::errc() || stop != end || directories == 0 || directories > set.count)
+    return "the number of directories is not between 1 and the number of objects";
+  set.shape = InventedShape::directories;
+  set.files_per_directory = (set.count + directories - 1) / directories;
+  return nullptr;
 }
 
 }  // namespace
@@ -93,10 +115,7 @@ Result<InventedSet> parse_invented(std::string_view text) {
   const auto [stop, error] = std::from_chars(parts[1].data(), end, set.count);
   if (error != std::errc() || stop != end || set.count == 0 || set.count > kCountMax)
     return refuse_text(text, "the count is not between 1 and 10^12");
-  if (parts[2] != "flat" && parts[2] != "tree")
-    return refuse_text(text, "the shape is not flat or tree");
-  set.shape = parts[2] == "flat" ? InventedShape::flat : InventedShape::tree;
-  set.days = days_per_symbol(set.count);
+  if (const char* problem = read_shape(parts[2], set)) return refuse_text(text, problem);
   set.size_min_bytes = set.size_max_bytes = kSizeDefaultBytes;
   if (parts.size() == 4) {
     const std::size_t dash = std::min(parts[3].find('-'), parts[3].size());
@@ -113,6 +132,14 @@ void invented_key(const InventedSet& set, std::uint64_t rank, std::string& key) 
   if (set.shape == InventedShape::flat) {
     key += 'f';
     append_padded(key, rank, flat_digits(set.count));
+    key += ".dat";
+    return;
+  }
+  if (set.shape == InventedShape::directories) {
+    key += 'd';
+    append_padded(key, rank / set.files_per_directory, flat_digits(set.count));
+    key += "/f";
+    append_padded(key, rank % set.files_per_directory, flat_digits(set.count));
     key += ".dat";
     return;
   }

@@ -22,8 +22,9 @@ namespace shoal::devbucket {
 inline constexpr std::uint64_t kInventedLineBytes = 64;
 
 enum class InventedShape {
-  flat,  // f00000000.dat, f00000001.dat, ...; more digits from 10^8 objects on
-  tree,  // AAAA/2010-01-04.csv ...: symbols in order, and below each the days in order
+  flat,         // f00000000.dat, f00000001.dat, ...; more digits from 10^8 objects on
+  tree,         // AAAA/2010-01-04.csv ...: symbols in order, and below each the days in order
+  directories,  // d00000000/f00000000.dat ...: no more directories than that, equally full
 };
 
 struct InventedSet {
@@ -32,12 +33,14 @@ struct InventedSet {
   InventedShape shape = InventedShape::flat;
   std::uint64_t size_min_bytes = 0;
   std::uint64_t size_max_bytes = 0;
-  std::uint64_t days = 1;  // tree: objects per symbol; from days_per_symbol(count)
+  std::uint64_t days = 1;                 // tree: objects per symbol; from days_per_symbol(count)
+  std::uint64_t files_per_directory = 1;  // directories: in all but the last
 
   bool operator==(const InventedSet&) const = default;
 };
 
-// "BUCKET:N:SHAPE[:SIZE]", SIZE "8KiB" or "1KiB-16KiB" (default 8KiB).
+// "BUCKET:N:SHAPE[:SIZE]": SHAPE "flat", "tree" or "dirs=200", SIZE "8KiB" or "1KiB-16KiB" (default
+// 8KiB).
 [[nodiscard]] Result<InventedSet> parse_invented(std::string_view text);
 // The square root of the number of objects, at most 2520 (ten years of trading days).
 [[nodiscard]] std::uint64_t days_per_symbol(std::uint64_t count);

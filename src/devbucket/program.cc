@@ -97,8 +97,8 @@ void add_options(CLI::App& app, ProgramOptions& options) {
                  "Seconds to add to this server's clock");
   app.add_option(
       "--invent", options.invented,
-      "BUCKET:COUNT:SHAPE[:SIZE]: a bucket of computed objects; SHAPE flat or tree, SIZE "
-      "8KiB or 1KiB-16KiB");
+      "BUCKET:COUNT:SHAPE[:SIZE]: a bucket of computed objects; SHAPE flat, tree or dirs=NUMBER "
+      "(so many directories), SIZE 8KiB or 1KiB-16KiB");
   add_fault_options(app, options.server.faults);
   app.footer(kExamples);
 }

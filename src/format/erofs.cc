@@ -73,7 +73,8 @@ constexpr std::uint32_t kMagic = 0xE0F5E1E2;
 constexpr std::uint32_t kCompatChecksum = 0x1;
 constexpr std::uint32_t kCompatMtime = 0x2;
 constexpr std::uint32_t kIncompat48Bit = 0x80;
-constexpr std::uint16_t kFormatExtendedPlain = 1;  // bit 0 extended header, data layout 0
+constexpr std::uint16_t kFormatExtendedPlain = 1;   // bit 0 extended header, data layout 0
+constexpr std::uint16_t kFormatExtendedInline = 5;  // data layout 2 (flat, inline tail) << 1
 constexpr std::uint16_t kModeRegular = 0100000;
 constexpr std::uint16_t kModeDirectory = 0040000;
 constexpr std::uint16_t kModeTypeMask = 0170000;
@@ -218,10 +219,12 @@ Result<Superblock> decode_superblock(ByteSpan image_head) {
 void encode(const Inode& inode, std::span<std::byte, kInodeBytes> target) {
   SHOAL_ASSERT(inode.size < 1ull << 63 && inode.start_block <= kBlocksMax48 &&
                inode.permissions <= 07777 && inode.links > 0);
+  SHOAL_ASSERT(!inode.has_inline_tail || inode.type == FileType::directory);
   std::byte* const base = target.data();
   const std::uint16_t type = inode.type == FileType::directory ? kModeDirectory : kModeRegular;
   std::ranges::fill(target, std::byte{0});
-  store_le<std::uint16_t>(SHOAL_FIELD(RawInode, format), kFormatExtendedPlain);
+  store_le<std::uint16_t>(SHOAL_FIELD(RawInode, format),
+                          inode.has_inline_tail ? kFormatExtendedInline : kFormatExtendedPlain);
   store_le<std::uint16_t>(SHOAL_FIELD(RawInode, mode),
                           static_cast<std::uint16_t>(type | inode.permissions));
   store_le<std::uint16_t>(SHOAL_FIELD(RawInode, start_block_high),
@@ -240,9 +243,11 @@ Result<Inode> decode_inode(std::span<const std::byte, kInodeBytes> source,
                            const Superblock& superblock) {
   const std::byte* const base = source.data();
   const auto mode = load_le<std::uint16_t>(SHOAL_FIELD(RawInode, mode));
+  const auto format = load_le<std::uint16_t>(SHOAL_FIELD(RawInode, format));
   Inode inode;
-  if (load_le<std::uint16_t>(SHOAL_FIELD(RawInode, format)) != kFormatExtendedPlain)
+  if (format != kFormatExtendedPlain && format != kFormatExtendedInline)
     return bad_inode("not an extended inode with plain data");
+  inode.has_inline_tail = format == kFormatExtendedInline;
   if ((mode & kModeTypeMask) == kModeDirectory) {
     inode.type = FileType::directory;
   } else if ((mode & kModeTypeMask) != kModeRegular) {
@@ -264,8 +269,11 @@ Result<Inode> decode_inode(std::span<const std::byte, kInodeBytes> source,
       load_le<std::uint32_t>(SHOAL_FIELD(RawInode, mtime_nanoseconds)) != 0 ||
       !all_zero(source.subspan(offsetof(RawInode, reserved))))
     return bad_inode("a reserved field is set");
-  const std::uint64_t data_blocks =
-      (inode.size + superblock.block_bytes - 1) / superblock.block_bytes;
+  if (inode.has_inline_tail && (inode.type != FileType::directory ||
+                                inline_tail_bytes(inode.size, superblock.block_bytes) == 0))
+    return bad_inode("it is no directory with an inline tail");
+  const std::uint64_t rounding = inode.has_inline_tail ? 0 : superblock.block_bytes - 1;
+  const std::uint64_t data_blocks = (inode.size + rounding) / superblock.block_bytes;
   if (inode.start_block > superblock.blocks || data_blocks > superblock.blocks - inode.start_block)
     return bad_inode("its data lies outside the image");
   return inode;

@@ -11,10 +11,11 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-// The part of EROFS that Shoal writes: a superblock, 64-byte inodes with plain contiguous data, and
-// directory blocks. Field tables and the reasons for this subset: EROFS.md. Encoders take values
-// that mean something (asserted); decoders take stored bytes, trust none of them, and return
-// ErrorCode::corrupt for anything the encoders could not have written.
+// The part of EROFS that Shoal writes: a superblock, 64-byte inodes with plain contiguous data,
+// directory blocks, and small directories (or the ends of large ones) right behind their inode.
+// Field tables and the reasons for this subset: EROFS.md. Encoders take values that mean something
+// (asserted); decoders take stored bytes, trust none of them, and return ErrorCode::corrupt for
+// anything the encoders could not have written.
 //
 // Thread model: immutable; all functions are pure.
 
@@ -63,6 +64,16 @@ struct Superblock {
 
 enum class FileType : std::uint8_t { regular = 1, directory = 2 };
 
+// Bytes at the end of a directory that lie behind its inode instead of in a block; 0: none. They
+// must share one block with the end of the inode. Up to half a block: shifting a longer one to
+// where it fits wastes more than a block of its own.
+[[nodiscard]] constexpr std::uint32_t inline_tail_bytes(std::uint64_t directory_bytes,
+                                                        std::uint32_t block_bytes) noexcept {
+  const auto tail = static_cast<std::uint32_t>(directory_bytes % block_bytes);
+  return tail <= block_bytes / 2 ? tail : 0;
+}
+static_assert(kInodeBytes + kBlockBytesMin / 2 <= kBlockBytesMin);
+
 struct Inode {
   FileType type = FileType::regular;
   std::uint32_t permissions = 0;  // the low 12 bits of st_mode
@@ -73,6 +84,9 @@ struct Inode {
   std::uint32_t gid = 0;
   std::int64_t mtime = 0;  // seconds since 1970
   std::uint32_t links = 1;
+  // A directory's inline_tail_bytes(size), which are not 0, follow the inode; start_block has the
+  // whole blocks before them.
+  bool has_inline_tail = false;
 
   bool operator==(const Inode&) const = default;
 };

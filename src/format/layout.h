@@ -20,6 +20,8 @@ inline constexpr std::uint32_t kChunkBytesMax = 64u << 20;
 // the largest dataset known.
 inline constexpr std::uint64_t kDataBytesMax = 1ull << 62;
 
+inline constexpr std::uint32_t kBlockBytesMin = 512;  // of any geometry
+
 struct Geometry {
   std::uint32_t block_bytes = 4096;      // EROFS block: 512 or 4096
   std::uint32_t chunk_bytes = 4u << 20;  // multiple of block_bytes

@@ -89,6 +89,7 @@ struct CacheRecord {
   std::vector<std::uint64_t> present{};  // bit i = block i of the chunk is in the file
   bool sealed = false;                   // every block that holds object bytes is present
   std::uint64_t xxh3 = 0;                // XXH3-64 over the present blocks in order
+  bool pinned = false;                   // not to be evicted
   bool operator==(const CacheRecord&) const = default;
 };
 
@@ -124,11 +125,21 @@ struct SpecialRecord {
 // ignored. Defined for the seven record types above.
 template <typename Record>
 [[nodiscard]] Result<Record> decode(std::string_view bytes);
+// The same into a record that is used again and again, whose strings keep their memory. `record` is
+// untouched on failure.
+[[nodiscard]] Result<void> decode_into(std::string_view bytes, ObjectRecord& record);
+
+// Gives an address to the encoded record of an object that had none (zero).
+void append_address(DataAddress address, std::string& encoded);
+// Adds an extent behind those of an encoded ChunkRecord; an empty text is one without extents.
+void append_extent(const Extent& extent, std::string& chunk);
 
 // Index key of a path: '/' becomes a zero byte, which sorts a directory's content right behind its
 // name, so that a RocksDB iterator walks depth-first in name order. A directory marker ("a/b/")
 // keeps its trailing zero byte. Precondition: no NUL in `path`.
 [[nodiscard]] std::string walk_key(std::string_view path);
 [[nodiscard]] std::string path_of(std::string_view walk_key);
+void assign_path(std::string_view walk_key,
+                 std::string& path);  // the same, in memory that is there
 
 }  // namespace shoal::format

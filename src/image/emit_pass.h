@@ -7,8 +7,9 @@
 
 namespace shoal::image {
 
-// The second pass: writes every inode and every directory block.
-[[nodiscard]] Result<void> emit_tree(const index::Index& index, Sink& sink, Scratch& scratch,
-                                     const MetadataPlan& plan, const WriteOptions& options);
+// The second pass: writes every inode and every directory block. Returns where the metadata ends.
+[[nodiscard]] Result<std::uint64_t> emit_tree(const index::Index& index, Sink& sink,
+                                              Scratch& scratch, const MetadataPlan& plan,
+                                              const WriteOptions& options);
 
 }  // namespace shoal::image

@@ -15,7 +15,8 @@ namespace shoal::image {
 namespace {
 
 // Raised when the same index and options give other bytes, so that old images are written anew.
-constexpr std::uint64_t kWriterVersion = 1;
+// 1: all directories in blocks of their own. 2: small ones behind their inodes.
+constexpr std::uint64_t kWriterVersion = 2;
 
 // Every part with its length in front: no two lists of parts make the same text.
 class Digest {
@@ -44,9 +45,10 @@ class Digest {
 };
 
 std::uint64_t generation_digest(const format::DatasetRecord& dataset,
-                                const format::GenerationRecord& generation) {
+                                const format::GenerationRecord& generation,
+                                std::uint64_t writer_version = kWriterVersion) {
   return Digest()
-      .add(kWriterVersion)
+      .add(writer_version)
       .add(dataset.url)
       .add(dataset.endpoint)
       .add(dataset.geometry.block_bytes)
@@ -69,6 +71,15 @@ std::uint64_t options_digest(const WriteOptions& options) {
       .value();
 }
 
+// An image of any writer so far shows the same files; it may be larger.
+bool is_image_of(const format::erofs::Superblock& superblock, const format::DatasetRecord& dataset,
+                 const format::GenerationRecord& generation) {
+  const auto digest = load_le<std::uint64_t>(superblock.uuid.data());
+  for (std::uint64_t version = 1; version <= kWriterVersion; ++version)
+    if (digest == generation_digest(dataset, generation, version)) return true;
+  return false;
+}
+
 }  // namespace
 
 std::array<std::byte, 16> image_uuid(const format::DatasetRecord& dataset,
@@ -84,7 +95,7 @@ Result<format::erofs::Superblock> check_image(ByteSpan head, std::uint64_t file_
                                               const format::DatasetRecord& dataset,
                                               const format::GenerationRecord& generation) {
   SHOAL_TRY(auto superblock, format::erofs::decode_superblock(head));
-  if (load_le<std::uint64_t>(superblock.uuid.data()) != generation_digest(dataset, generation) ||
+  if (!is_image_of(superblock, dataset, generation) ||
       superblock.block_bytes != dataset.geometry.block_bytes ||
       superblock.blocks != image_bytes_of(dataset, generation) / superblock.block_bytes)
     return fail(ErrorCode::precondition,

@@ -23,7 +23,8 @@ inline constexpr std::size_t kImageHeadBytes = 4096;
                                                    const WriteOptions& options);
 
 // Checks that a finished metadata file (`head`: its first kImageHeadBytes, `file_bytes`: its size)
-// shows `generation` of `dataset`, with whatever options. Errors: corrupt (no sound image),
+// shows `generation` of `dataset`, with whatever options, written by this writer or an older one
+// (whose images have another uuid than image_uuid() gives). Errors: corrupt (no sound image),
 // precondition (a sound image of something else), unsupported.
 [[nodiscard]] Result<format::erofs::Superblock> check_image(
     ByteSpan head, std::uint64_t file_bytes, const format::DatasetRecord& dataset,

@@ -14,31 +14,34 @@ namespace erofs = format::erofs;
 
 // A page of every usual host and a whole number of blocks: the superblock lies below it, whatever
 // the block size, and metadata read by pages never mixes with it.
-constexpr std::uint64_t kInodeAreaStart = 4096;
-constexpr std::uint64_t kMetadataStep = 4096;
-static_assert(kInodeAreaStart % erofs::kBlockBytesMax == 0);
-static_assert(kInodeAreaStart >=
+constexpr std::uint64_t kDirectoryAreaStart = 4096;
+static_assert(kDirectoryAreaStart % erofs::kBlockBytesMax == 0);
+static_assert(kDirectoryAreaStart >=
               erofs::kSuperblockOffset + erofs::superblock_region_bytes(erofs::kBlockBytesMax));
 
 }  // namespace
+
+Error metadata_too_large(std::uint64_t inodes, std::uint64_t metadata_bytes) {
+  return Error(
+      ErrorCode::limit,
+      fmt::format("write the image: the metadata of {} files and directories takes {}, "
+                  "more than the {} kept for it",
+                  inodes, human_bytes(metadata_bytes), human_bytes(format::kDataRegionStart)),
+      "Mount parts of the dataset (longer prefixes) as separate volumes.");
+}
 
 Result<MetadataPlan> plan_metadata(const TreeSizes& sizes, std::uint32_t block_bytes,
                                    std::uint64_t data_bytes) {
   MetadataPlan plan{.block_bytes = block_bytes,
                     .data_bytes = data_bytes,
                     .sizes = sizes,
-                    .inode_area = kInodeAreaStart};
-  plan.directory_area =
-      round_up(plan.inode_area + nid_of(sizes.inodes) * erofs::kInodeSlotBytes, kMetadataStep);
-  plan.metadata_bytes =
+                    .directory_area = kDirectoryAreaStart};
+  plan.inode_area =
       round_up(plan.directory_area + sizes.directory_blocks * block_bytes, kMetadataStep);
-  if (plan.metadata_bytes > format::kDataRegionStart)
-    return fail(ErrorCode::limit,
-                fmt::format("write the image: the metadata of {} files and directories takes {}, "
-                            "more than the {} kept for it",
-                            sizes.inodes, human_bytes(plan.metadata_bytes),
-                            human_bytes(format::kDataRegionStart)),
-                "Mount parts of the dataset (longer prefixes) as separate volumes.");
+  const std::uint64_t metadata_bytes = plan.inode_area + kRootNid * erofs::kInodeSlotBytes +
+                                       sizes.inodes * erofs::kInodeBytes + sizes.tail_bytes;
+  if (metadata_bytes > format::kDataRegionStart)
+    return fail(metadata_too_large(sizes.inodes, metadata_bytes));
   const std::uint64_t image_blocks =
       (format::kDataRegionStart + round_up(data_bytes, block_bytes)) / block_bytes;
   if (image_blocks > erofs::kBlocksMax48)

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.h"
 #include "format/erofs.h"
 #include "image/directory_records.h"
 #include "image/dot_entries.h"
@@ -47,7 +48,10 @@ class SizePass final : public TreeVisitor {
       directory.packer.add(dot.size());
       return {};
     }));
-    sizes_.directory_blocks += directory.packer.blocks();
+    const std::uint32_t tail =
+        format::erofs::inline_tail_bytes(directory.packer.directory_bytes(), block_bytes_);
+    sizes_.directory_blocks += directory.packer.blocks() - (tail > 0 ? 1 : 0);
+    sizes_.tail_bytes += round_up(tail, kInodeStep);
     // Only an empty dataset's root has nothing to take a time from.
     const DirectoryRecord record{.directory_bytes = directory.packer.directory_bytes(),
                                  .mtime = directory.mtime.value_or(0),

@@ -9,10 +9,15 @@
 
 namespace shoal::image {
 
+// Inodes, with what follows them, lie at multiples of this: then no inode crosses a block, which
+// Linux before 5.9 could not read.
+inline constexpr std::uint64_t kInodeStep = 64;
+
 struct TreeSizes {
-  std::uint64_t inodes = 0;       // the root included
-  std::uint64_t directories = 0;  // the root included
-  std::uint64_t directory_blocks = 0;
+  std::uint64_t inodes = 0;            // the root included
+  std::uint64_t directories = 0;       // the root included
+  std::uint64_t directory_blocks = 0;  // in the directory area
+  std::uint64_t tail_bytes = 0;  // of directories behind their inodes, rounded up to kInodeStep
 };
 
 // The first pass: counts, and leaves one DirectoryRecord per directory in `scratch`.

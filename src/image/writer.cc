@@ -59,15 +59,15 @@ Result<WriteResult> write_image(const index::Index& index, Sink& sink, Scratch& 
   SHOAL_TRY(const TreeSizes sizes, measure_tree(index, scratch, block_bytes, options.stop));
   SHOAL_TRY(const MetadataPlan plan,
             plan_metadata(sizes, block_bytes, subject.generation.data_end.value));
-  SHOAL_CHECK_OK(emit_tree(index, sink, scratch, plan, options));
+  SHOAL_TRY(const std::uint64_t metadata_bytes, emit_tree(index, sink, scratch, plan, options));
 
-  const WriteResult result{.metadata_bytes = plan.metadata_bytes,
+  const WriteResult result{.metadata_bytes = metadata_bytes,
                            .image_bytes = image_bytes_of(subject.dataset, subject.generation),
                            .inodes = sizes.inodes};
   const erofs::Superblock superblock{
       .block_bytes = block_bytes,
       .meta_block = plan.inode_area / block_bytes,
-      .root_nid = nid_of(0),
+      .root_nid = kRootNid,
       .inodes = result.inodes,
       .blocks = result.image_bytes / block_bytes,
       .uuid = image_uuid(subject.dataset, subject.generation, options),

@@ -15,13 +15,17 @@
 //
 //   0          zeros
 //   1024       superblock
-//   4096       inodes of 64 bytes in walk order, the root first; slot 0 stays empty
-//   ...        directory blocks, directories in walk order, each directory contiguous
+//   4096       directory blocks, directories in walk order, each directory contiguous
+//   ...        inodes of 64 bytes in walk order, the root first; slot 0 stays empty; behind a
+//              directory's inode its entries, as far as they fill no block
 //   ... 64 GiB nothing (metadata_bytes ends at a multiple of 4096)
 //   64 GiB     data region: objects at their data addresses
 //
-// So inode order = walk order = data order. Every inode is extended and flat-plain: readers of any
-// age understand it, and 32 bytes more per file cost little beside the objects themselves.
+// So inode order = walk order = data order. Every inode is extended, of files flat-plain, of
+// directories flat-plain or flat-inline: readers of any age understand it, and 32 bytes more per
+// file cost little beside the objects themselves. A directory of one file costs two inodes and 64
+// bytes. The inodes come last because only when a directory closes it is known how much follows its
+// inode, and with that where the next ones lie.
 
 namespace shoal::image {
 

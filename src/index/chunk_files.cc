@@ -8,11 +8,10 @@
 
 namespace shoal::index {
 
-Result<void> ChunkFiles::add(std::string path, const format::ObjectRecord& object) {
+Result<void> ChunkFiles::add(std::string_view walk_key, const format::ObjectRecord& object) {
   if (object.size == 0) return {};
-  format::ChunkRecord one;
-  format::Extent& extent = one.extents.emplace_back();
-  extent.path = std::move(path);
+  format::Extent& extent = extent_;
+  format::assign_path(walk_key, extent.path);
   extent.etag = object.etag;
   extent.object_size = object.size;
   for (std::uint64_t offset = 0; offset < object.size; offset += extent.length) {
@@ -24,9 +23,7 @@ Result<void> ChunkFiles::add(std::string path, const format::ObjectRecord& objec
         static_cast<std::uint32_t>(address.value - geometry_.start_of(chunk).value);
     extent.length = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(object.size - offset, geometry_.chunk_bytes - extent.chunk_offset));
-    // Records of one extent, put one behind the other, are the record of all of them: encoded as
-    // they come, a chunk of thousands of tiny files costs its bytes and no more.
-    record_ += format::encode(one);
+    format::append_extent(extent, record_);
   }
   return {};
 }
@@ -40,7 +37,7 @@ Result<void> ChunkFiles::enter(ChunkId chunk) {
 
 Result<void> ChunkFiles::finish() {
   if (record_.empty()) return {};
-  SHOAL_CHECK_OK(files_.put(encode_be<std::uint64_t>(chunk_.value), record_));
+  SHOAL_CHECK_OK(writer_.put(files_, encode_be<std::uint64_t>(chunk_.value), record_));
   record_.clear();
   return {};
 }

@@ -28,11 +28,10 @@ class RocksCursor final : public Cursor {
       SHOAL_CHECK_OK(check(iterator_->status(), doing_));
       return false;
     }
-    auto record = format::decode<format::ObjectRecord>(iterator_->value().ToStringView());
-    if (!record) return fail(std::move(record).error().with_context(doing_));
-    entry.path = format::path_of(iterator_->key().ToStringView());
+    auto decoded = format::decode_into(iterator_->value().ToStringView(), entry.record);
+    if (!decoded) return fail(std::move(decoded).error().with_context(doing_));
+    format::assign_path(iterator_->key().ToStringView(), entry.path);
     if (entry.path.ends_with('/')) entry.path.pop_back();
-    entry.record = std::move(*record);
     on_returned_ = true;
     return true;
   }

@@ -7,6 +7,7 @@
 #include "index/chunk_files.h"
 #include "index/staging.h"
 #include "index/status.h"
+#include "index/table_thread.h"
 
 namespace shoal::index {
 namespace {
@@ -41,7 +42,7 @@ class Layout {
         special_(database, Family::special, runs, "special"),
         cache_(database, Family::cache, runs, "cache"),
         meta_(database, Family::meta, runs, "meta"),
-        chunk_files_(dataset.geometry, chunks_) {
+        chunk_files_(dataset.geometry, chunks_, writer_) {
     generation_.layout_id = new_layout_id();
     generation_.object_bytes = 0;
   }
@@ -78,7 +79,8 @@ class Layout {
     SHOAL_CHECK_OK(check(cursor->status(), database_.describe("read", Family::staging)));
     if (!key.empty()) SHOAL_CHECK_OK(place(key, record));
     generation_.data_end = addresses_.end();
-    return chunk_files_.finish();
+    SHOAL_CHECK_OK(chunk_files_.finish());
+    return writer_.drain();
   }
 
   Result<void> look(std::uint64_t keys) {
@@ -89,8 +91,10 @@ class Layout {
     return {};
   }
 
-  Result<void> place(const std::string& key, const std::string& encoded) {
-    SHOAL_TRY(ObjectRecord record, format::decode<ObjectRecord>(encoded));
+  // Completes `encoded`, the record staged under `key`, and stores it.
+  Result<void> place(const std::string& key, std::string& encoded) {
+    SHOAL_CHECK_OK(format::decode_into(encoded, record_));
+    ObjectRecord& record = record_;
     count_directories(key);
     if (record.kind == ObjectRecord::Kind::file) {
       if (record.size > format::kDataBytesMax - addresses_.end().value - format::kChunkBytesMax)
@@ -101,9 +105,10 @@ class Layout {
       record.address = addresses_.place(record.size);
       generation_.files += 1;
       generation_.object_bytes += record.size;
-      SHOAL_CHECK_OK(chunk_files_.add(format::path_of(key), record));
+      format::append_address(record.address, encoded);
+      SHOAL_CHECK_OK(chunk_files_.add(key, record));
     }
-    return objects_.put(key, format::encode(record));
+    return writer_.put(objects_, key, encoded);
   }
 
   // Keys come depth-first: a directory that the key before did not lie in was never seen.
@@ -177,6 +182,7 @@ class Layout {
 
   GenerationRecord generation_;
   format::AddressAllocator addresses_;
+  ObjectRecord record_;    // the one at hand; its strings keep their memory
   std::string directory_;  // of the key before, as a walk key that ends with a zero byte
   SortedRun shadowed_;
   std::uint32_t shadowed_runs_ = 0;
@@ -187,6 +193,7 @@ class Layout {
   TableFiles special_;
   TableFiles cache_;
   TableFiles meta_;
+  TableThread writer_;  // of objects_ and chunks_, while walking
   ChunkFiles chunk_files_;
 };
 

@@ -244,6 +244,16 @@ TEST_P(MountTest, random_trees) {
   expect_round_trip(plan);
 }
 
+TEST_P(MountTest, directories_behind_their_inodes_of_every_length) {
+  TreePlan plan;
+  // From one entry to over a block of them, so that tails meet every place in a block.
+  for (int i = 0; i < 260; ++i) {
+    for (int j = 0; j <= i; ++j) plan.file(fmt::format("d{:03}/{:04}", i, j), 0);
+    plan.file(fmt::format("d{:03}/sub/one", i), 1);
+  }
+  expect_round_trip(plan);
+}
+
 TEST_P(MountTest, more_than_65535_subdirectories) {
   TreePlan plan;
   for (int i = 0; i < 70'000; ++i) plan.file(fmt::format("s{:05}/f", i), 0);

@@ -27,8 +27,10 @@ std::string key_at(const InventedSet& set, std::uint64_t rank) {
 }
 
 TEST(ParseInvented, refuses_what_is_no_dataset) {
-  for (const char* text : {"", "b", "b:0:flat", "b:x:flat", "b:5:round", "b:5:flat:x",
-                           "b:5:flat:2K-1K", "b:5:flat:1K:9", ".b:5:flat", "b:9999999999999:flat"})
+  for (const char* text :
+       {"", "b", "b:0:flat", "b:x:flat", "b:5:round", "b:5:flat:x", "b:5:flat:2K-1K",
+        "b:5:flat:1K:9", "b:5:dirs=", "b:5:dirs=0", "b:5:dirs=6", "b:5:dirs=2x", "b:5:dirs",
+        ".b:5:flat", "b:9999999999999:flat"})
     EXPECT_FALSE(parse_invented(text)) << text;
   const InventedSet set = make("b:5:tree:1KiB-16KiB");
   EXPECT_EQ(set.size_min_bytes, 1024u);
@@ -40,10 +42,15 @@ TEST(InventedKey, keys_have_the_documented_forms) {
   EXPECT_EQ(key_at(make("b:10000000:tree"), 0), "AAAA/2010-01-04.csv");
   EXPECT_EQ(key_at(make("b:10000000:tree"), 2520), "AAAB/2010-01-04.csv");
   EXPECT_EQ(key_at(make("b:10000000:tree"), 5), "AAAA/2010-01-11.csv");  // after a weekend
+  EXPECT_EQ(key_at(make("b:1000000:dirs=200"), 4999), "d00000000/f00004999.dat");
+  EXPECT_EQ(key_at(make("b:1000000:dirs=200"), 5000), "d00000001/f00000000.dat");
+  EXPECT_EQ(key_at(make("b:1000000:dirs=1000000"), 7), "d00000007/f00000000.dat");
+  EXPECT_EQ(key_at(make("b:5:dirs=2"), 4), "d00000001/f00000001.dat");
 }
 
 TEST(InventedKey, keys_grow_and_every_bound_agrees_with_a_search) {
-  for (const char* text : {"b:1000:flat", "b:1000:tree", "b:1:flat", "b:2:tree"}) {
+  for (const char* text : {"b:1000:flat", "b:1000:tree", "b:1:flat", "b:2:tree", "b:1000:dirs=7",
+                           "b:1000:dirs=1000"}) {
     const InventedSet set = make(text);
     std::vector<std::string> keys;
     for (std::uint64_t rank = 0; rank < set.count; ++rank) keys.push_back(key_at(set, rank));
@@ -60,7 +67,7 @@ TEST(InventedKey, keys_grow_and_every_bound_agrees_with_a_search) {
 }
 
 TEST(InventedKey, ranks_of_huge_sets_come_back) {
-  for (const char* text : {"b:10000000:tree", "b:123456789012:flat"}) {
+  for (const char* text : {"b:10000000:tree", "b:123456789012:flat", "b:10000000:dirs=200"}) {
     const InventedSet set = make(text);
     Rng rng(5);
     for (int round = 0; round < 500; ++round) {

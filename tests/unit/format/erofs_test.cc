@@ -150,6 +150,40 @@ TEST(ErofsInode, has_the_documented_bytes_and_survives_the_round_trip) {
   EXPECT_EQ(decode_inode(raw, huge()).value(), directory);
 }
 
+TEST(ErofsInode, directory_with_an_inline_tail_needs_one_block_less) {
+  Inode directory{.type = FileType::directory,
+                  .size = 3 * 4096 + 2048,
+                  .start_block = 7,
+                  .links = 2,
+                  .has_inline_tail = true};
+  std::array<std::byte, kInodeBytes> raw{};
+  encode(directory, raw);
+  EXPECT_EQ(load_le<std::uint16_t>(raw.data()), 5u);
+  Superblock tight = example();
+  tight.blocks = 10;
+  ASSERT_TRUE(decode_inode(raw, tight));
+  EXPECT_EQ(decode_inode(raw, tight).value(), directory);
+  tight.blocks = 9;
+  EXPECT_FALSE(decode_inode(raw, tight));
+  // No tail, or one that has a block of its own.
+  for (const std::uint64_t size : {0u, 4096u, 2049u, 4095u}) {
+    directory.size = size;
+    encode(directory, raw);
+    EXPECT_FALSE(decode_inode(raw, huge())) << size;
+  }
+}
+
+TEST(ErofsInode, tails_up_to_half_a_block_lie_behind_the_inode) {
+  for (const std::uint32_t block_bytes : {512u, 1024u, 4096u}) {
+    EXPECT_EQ(inline_tail_bytes(0, block_bytes), 0u);
+    EXPECT_EQ(inline_tail_bytes(27, block_bytes), 27u);
+    EXPECT_EQ(inline_tail_bytes(block_bytes / 2, block_bytes), block_bytes / 2);
+    EXPECT_EQ(inline_tail_bytes(block_bytes / 2 + 1, block_bytes), 0u);
+    EXPECT_EQ(inline_tail_bytes(block_bytes, block_bytes), 0u);
+    EXPECT_EQ(inline_tail_bytes(std::uint64_t{9} * block_bytes + 1, block_bytes), 1u);
+  }
+}
+
 TEST(ErofsInode, what_no_encoder_writes_is_corrupt) {
   const auto decode_with = [](std::size_t offset, std::uint8_t value,
                               const Superblock& superblock) {
@@ -160,7 +194,7 @@ TEST(ErofsInode, what_no_encoder_writes_is_corrupt) {
   };
   ASSERT_TRUE(decode_with(0, 1, huge()));
   EXPECT_FALSE(decode_with(0, 0, huge()));      // compact
-  EXPECT_FALSE(decode_with(0, 5, huge()));      // inline data
+  EXPECT_FALSE(decode_with(0, 5, huge()));      // inline data of a file
   EXPECT_FALSE(decode_with(1, 1, huge()));      // unknown bit
   EXPECT_FALSE(decode_with(2, 1, huge()));      // xattrs
   EXPECT_FALSE(decode_with(5, 0xA1, huge()));   // a symbolic link

@@ -57,10 +57,30 @@ class ImageReader {
  private:
   Result<format::erofs::Inode> inode_at(std::uint64_t nid) {
     const std::uint64_t offset = superblock.meta_block * superblock.block_bytes + nid * 32;
+    if (offset / superblock.block_bytes !=
+        (offset + format::erofs::kInodeBytes - 1) / superblock.block_bytes)
+      return fail(ErrorCode::corrupt, "inode across a block's end");
     if (offset + format::erofs::kInodeBytes > image_.size())
       return fail(ErrorCode::corrupt, "inode outside the metadata");
     return format::erofs::decode_inode(image_.subspan(offset).first<format::erofs::kInodeBytes>(),
                                        superblock);
+  }
+
+  // Block `at` of a directory: whole, or what lies behind its inode.
+  Result<ByteSpan> directory_block(const std::string& path, const Node& node, std::uint64_t at) {
+    const std::uint64_t left = node.inode.size - at;
+    const std::uint64_t block_bytes = superblock.block_bytes;
+    std::uint64_t offset = node.inode.start_block * block_bytes + at;
+    std::uint64_t bytes = block_bytes;
+    if (node.inode.has_inline_tail && left < block_bytes) {
+      offset = superblock.meta_block * block_bytes + node.nid * 32 + format::erofs::kInodeBytes;
+      bytes = left;
+      if ((offset - 1) / block_bytes != (offset + bytes - 1) / block_bytes)
+        return fail(ErrorCode::corrupt, path + ": its tail is not in the block of its inode");
+    }
+    if (offset + bytes > image_.size())
+      return fail(ErrorCode::corrupt, path + ": block outside the metadata");
+    return image_.subspan(offset, bytes);
   }
 
   Result<void> read_directory(const std::string& path, std::uint64_t nid, std::uint64_t parent) {
@@ -72,10 +92,7 @@ class ImageReader {
     std::uint32_t dots = 0;
     std::uint32_t subdirectories = 0;
     for (std::uint64_t at = 0; at < inode.size; at += superblock.block_bytes) {
-      const std::uint64_t offset = inode.start_block * superblock.block_bytes + at;
-      if (offset + superblock.block_bytes > image_.size())
-        return fail(ErrorCode::corrupt, path + ": block outside the metadata");
-      const ByteSpan block = image_.subspan(offset, superblock.block_bytes);
+      SHOAL_TRY(const ByteSpan block, directory_block(path, {nid, inode}, at));
       const std::uint64_t used = std::min<std::uint64_t>(inode.size - at, block.size());
       if (std::ranges::any_of(block.subspan(used), [](std::byte b) { return b != std::byte{0}; }))
         return fail(ErrorCode::corrupt, path + ": bytes behind the directory's end");

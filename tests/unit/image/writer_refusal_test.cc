@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 
 #include "image/directory_records.h"
+#include "image/emit_pass.h"
+#include "image/gathered_writes.h"
 #include "image/identity.h"
 #include "image/plan.h"
+#include "image/size_pass.h"
 #include "unit/image/fake_index.h"
 #include "unit/image/memory_image.h"
 
@@ -17,6 +20,7 @@ namespace shoal::image {
 namespace {
 
 constexpr format::Geometry kGeometry{};
+constexpr std::uint64_t kUuidOfVersion1 = 0xf1d7bc3d99018ce0;
 
 FakeIndex index_of(std::vector<index::Entry> entries) {
   const std::uint64_t count = entries.size();
@@ -33,6 +37,18 @@ index::Entry marker_at(std::string path) {
   entry.record.size = 0;
   return entry;
 }
+// Keeps nothing: what a million files leave behind is the writer's own memory.
+class CountingSink final : public Sink {
+ public:
+  Result<void> write(std::uint64_t, ByteSpan bytes) override {
+    bytes_written += bytes.size();
+    piece_bytes_max = std::max<std::uint64_t>(piece_bytes_max, bytes.size());
+    return {};
+  }
+  std::uint64_t bytes_written = 0;
+  std::uint64_t piece_bytes_max = 0;
+};
+
 ErrorCode code_of(const index::Index& index, const WriteOptions& options = {}) {
   MemoryBytes sink;
   MemoryBytes scratch;
@@ -124,7 +140,11 @@ TEST(ImageWriter, metadata_over_its_region_is_a_limit) {
   const auto fits =
       plan_metadata({.inodes = kMost - 100'000, .directories = 1, .directory_blocks = 9}, 4096, 0);
   ASSERT_TRUE(fits) << fits.error().to_string();
-  EXPECT_LE(fits->metadata_bytes, format::kDataRegionStart);
+  EXPECT_EQ(fits->inode_area, fits->directory_area + 9 * 4096);
+  const auto tails = plan_metadata(
+      {.inodes = kMost - 100'000, .directories = 1, .tail_bytes = 100'000 * 64}, 4096, 0);
+  ASSERT_FALSE(tails);
+  EXPECT_EQ(tails.error().code(), ErrorCode::limit);
   const auto blocks = plan_metadata(
       {.inodes = kMost - 100'000, .directories = 1, .directory_blocks = 2000}, 4096, 0);
   ASSERT_FALSE(blocks);
@@ -139,15 +159,41 @@ TEST(ImageWriter, metadata_over_its_region_is_a_limit) {
   EXPECT_EQ(inodes.error().code(), ErrorCode::limit);
 }
 
+TEST(ImageWriter, inodes_that_run_into_the_data_region_are_a_limit) {
+  // What the plan cannot foresee are the gaps between inodes; an area that begins late stands for
+  // them.
+  constexpr std::uint64_t kFiles = 100;
+  const FakeIndex index(
+      kGeometry, kFiles, {kFiles * 4096},
+      [](std::uint64_t i, index::Entry& entry) { entry = file_at(fmt::format("{:03}", i)); });
+  MemoryBytes scratch;
+  const auto sizes = measure_tree(index, scratch, kGeometry.block_bytes, nullptr);
+  ASSERT_TRUE(sizes);
+  auto plan = plan_metadata(*sizes, kGeometry.block_bytes, kFiles * 4096);
+  ASSERT_TRUE(plan);
+  CountingSink sink;
+  plan->inode_area = format::kDataRegionStart - 16384;
+  const auto fits = emit_tree(index, sink, scratch, *plan, {});
+  ASSERT_TRUE(fits) << fits.error().to_string();
+  EXPECT_LE(*fits, format::kDataRegionStart);
+  plan->inode_area = format::kDataRegionStart - 4096;
+  const auto late = emit_tree(index, sink, scratch, *plan, {});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), ErrorCode::limit);
+}
+
 TEST(ImageWriter, failure_at_any_write_comes_back_as_it_is) {
   TreePlan plan;
-  for (int i = 0; i < 300; ++i) plan.file(fmt::format("d{:03}/file", i), 10);
+  // Blocks, inodes in several pieces, and tails that come when their inodes are written out.
+  for (int i = 0; i < 6; ++i) {
+    for (int j = 0; j < 5000; ++j) plan.file(fmt::format("d{}/e/{:04}", i, j), 0);
+  }
   plan.lay_out(kGeometry);
   const FakeIndex index = plan.index();
   MemoryBytes sink;
   MemoryBytes scratch;
   ASSERT_TRUE(write_image(index, sink, scratch, {}));
-  ASSERT_GT(sink.writes, 300u);
+  ASSERT_GE(sink.writes, 18u);
   for (const bool fail_scratch : {false, true}) {
     for (std::uint64_t at = 1; at <= (fail_scratch ? scratch : sink).writes; ++at) {
       MemoryBytes bad_sink;
@@ -159,18 +205,6 @@ TEST(ImageWriter, failure_at_any_write_comes_back_as_it_is) {
     }
   }
 }
-
-// Keeps nothing: what a million files leave behind is the writer's own memory.
-class CountingSink final : public Sink {
- public:
-  Result<void> write(std::uint64_t, ByteSpan bytes) override {
-    bytes_written += bytes.size();
-    piece_bytes_max = std::max<std::uint64_t>(piece_bytes_max, bytes.size());
-    return {};
-  }
-  std::uint64_t bytes_written = 0;
-  std::uint64_t piece_bytes_max = 0;
-};
 
 std::int64_t peak_rss_kib() {
   rusage usage{};
@@ -238,6 +272,32 @@ TEST(DirectoryRecords, lost_record_is_corrupt) {
   EXPECT_EQ(reader.next().error().code(), ErrorCode::corrupt);
 }
 
+TEST(GatheredWrites, bytes_are_replaced_in_the_buffer_in_the_sink_and_across_both) {
+  constexpr std::uint64_t kStart = 100;
+  const auto is = [](char letter) { return static_cast<std::byte>(letter); };
+  MemoryBytes sink;
+  GatheredWrites gathered(sink, kStart);
+  const auto append = [&](std::size_t bytes, char letter) {
+    const auto target = gathered.append(bytes);
+    ASSERT_TRUE(target);
+    std::ranges::fill(*target, is(letter));
+  };
+  append(10, 'a');
+  ASSERT_TRUE(gathered.flush());
+  append(10, 'b');
+  ASSERT_TRUE(gathered.replace(kStart + 2, as_bytes("12")));    // gone
+  ASSERT_TRUE(gathered.replace(kStart + 8, as_bytes("3456")));  // half gone
+  ASSERT_TRUE(gathered.replace(kStart + 18, as_bytes("78")));   // to the last byte
+  EXPECT_EQ(sink.content.size(), kStart + 10);
+  ASSERT_TRUE(gathered.seek(gathered.end()));
+  EXPECT_EQ(sink.content.size(), kStart + 10);
+  ASSERT_TRUE(gathered.seek(kStart + 24));
+  append(1, 'c');
+  ASSERT_TRUE(gathered.flush());
+  EXPECT_EQ(as_text(ByteSpan(sink.content).subspan(kStart)),
+            std::string_view("aa12aaaa3456bbbbbb78\0\0\0\0c", 25));
+}
+
 TEST(ImageIdentity, image_is_recognised_by_its_first_block) {
   TreePlan plan;
   plan.file("a", 5000).file("b/c", 1).lay_out(kGeometry);
@@ -260,6 +320,14 @@ TEST(ImageIdentity, image_is_recognised_by_its_first_block) {
   elsewhere.url = "s3://other/data/";
   EXPECT_EQ(check_image(head, sink.content.size(), elsewhere, generation).error().code(),
             ErrorCode::precondition);
+  // What writer version 1 made of this index still shows it.
+  auto of_version_1 = *superblock;
+  store_le<std::uint64_t>(of_version_1.uuid.data(), kUuidOfVersion1);
+  MemoryBytes old_image;
+  ASSERT_TRUE(old_image.write(0, head));
+  ASSERT_TRUE(old_image.write(format::erofs::kSuperblockOffset, encode(of_version_1)));
+  EXPECT_TRUE(check_image(old_image.content, sink.content.size(), dataset, generation));
+  EXPECT_FALSE(check_image(old_image.content, sink.content.size(), dataset, later));
   EXPECT_EQ(check_image(head, 128, dataset, generation).error().code(), ErrorCode::corrupt);
   EXPECT_EQ(check_image(head.first(2000), 2000, dataset, generation).error().code(),
             ErrorCode::corrupt);

@@ -62,9 +62,11 @@ class InventedStore final : public store::ObjectStore {
   }
 
   void head(const std::string&, store::Done<store::ObjectInfo> done) override { refuse(done); }
-  void get(const store::GetRequest&, store::BodySink&, store::Done<void> done) override {
+  store::CallId get(const store::GetRequest&, store::BodySink&, store::Done<void> done) override {
     refuse(done);
+    return {1};
   }
+  void cancel(store::CallId) override {}  // a GET is refused at once
   void put(const store::PutRequest&, store::Done<store::PutResult> done) override { refuse(done); }
   void create_upload(const std::string&, store::Done<store::UploadId> done) override {
     refuse(done);
