@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/curl_error.h"
 
-#include <algorithm>
-
 namespace shoal::http {
 namespace {
-
-constexpr std::size_t kPathBytesShown = 200;
 
 struct Verdict {
   ErrorCode code = ErrorCode::unavailable;
@@ -69,24 +65,6 @@ Verdict judge(CURLcode code, std::string_view reason) {
 }
 
 }  // namespace
-
-std::string describe(Method method, std::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
-  const std::size_t scheme_end = url.find("://");
-  const std::size_t host_begin = scheme_end == std::string_view::npos ? 0 : scheme_end + 3;
-  const std::size_t host_end = std::min(url.find('/', host_begin), url.size());
-  std::string_view host = url.substr(host_begin, host_end - host_begin);
-  host = host.substr(host.rfind('@') + 1);  // npos + 1 is 0
-  std::string_view path = url.substr(host_end);
-
-  std::string text(name_of(method));
-  text += ' ';
-  text += url.substr(0, host_begin);
-  text += host;
-  text += path.substr(0, kPathBytesShown);
-  if (path.size() > kPathBytesShown) text += "...";
-  return text;
-}
 
 Error curl_error(CURLcode code, std::string_view reason, bool was_sent, Method method,
                  std::string_view url) {

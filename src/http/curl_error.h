@@ -10,9 +10,6 @@
 
 namespace shoal::http {
 
-// "GET https://host:443/path", without user, query and fragment, the path cut to a readable length.
-[[nodiscard]] std::string describe(Method method, std::string_view url);
-
 // What became of an exchange that libcurl ended with `code` (not CURLE_OK). `reason`: the text of
 // libcurl's error buffer, may be empty. `was_sent`: bytes of the request may have left.
 [[nodiscard]] Error curl_error(CURLcode code, std::string_view reason, bool was_sent, Method method,

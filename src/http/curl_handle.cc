@@ -79,6 +79,10 @@ void CurlHandle::set_defaults(const HandleDefaults& defaults) {
   curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, defaults.user_agent.c_str());
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits::kConnectTimeout));
+  // Object services move their names to other machines within minutes.
+  curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, 45L);
+  curl_easy_setopt(easy_, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
+  curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, 300L);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME,
                    static_cast<long>(std::chrono::seconds(limits::kStallTimeout).count()));
@@ -184,6 +188,7 @@ void CurlHandle::finish() {
   head_.status = 0;
   head_.headers.clear();
   head_delivered_ = false;
+  is_muted_ = false;
   sink_error_.reset();
   reason_[0] = '\0';
 }
@@ -197,12 +202,14 @@ std::size_t CurlHandle::on_header(char* data, std::size_t size, std::size_t coun
 std::size_t CurlHandle::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   const std::size_t bytes = size * count;
   auto& handle = *static_cast<CurlHandle*>(self);
+  if (handle.is_muted_) return 0;
   return handle.keep(handle.sink_->on_body(as_bytes({data, bytes}))) ? bytes : 0;
 }
 
 // Lines of one response: status line, headers, an empty line; 1xx responses come before the real
 // one, trailers after the body.
 bool CurlHandle::take_header_line(std::string_view line) {
+  if (is_muted_) return false;
   if (head_delivered_) return true;
   if (line.starts_with("HTTP/")) {
     head_.status = parse_status(line);

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ class CurlHandle {
   // for no deadline.
   [[nodiscard]] Result<void> prepare(const Request& request, ResponseSink& sink,
                                      Duration time_left);
+  // The sink is called no more, even before libcurl knows.
+  void mute() { is_muted_ = true; }
   // The outcome of the exchange that libcurl ended with `code`.
   [[nodiscard]] Result<void> outcome(CURLcode code);
   // Makes the handle ready for the pool.
@@ -61,6 +64,7 @@ class CurlHandle {
   std::vector<curl_slist> header_nodes_;  // point into header_lines_
   ResponseHead head_;
   bool head_delivered_ = false;
+  bool is_muted_ = false;
   std::optional<Error> sink_error_;
   char reason_[CURL_ERROR_SIZE] = {};
 };

@@ -31,7 +31,7 @@ namespace {
 
 class CurlTransport final : public Transport {
  public:
-  CurlTransport(sys::Loop& loop, CURLM* multi, std::uint32_t connections_max,
+  CurlTransport(sys::Loop& loop, CURLM* multi, const CurlOptions& options,
                 HandleDefaults defaults);
   ~CurlTransport() override;
 
@@ -73,6 +73,8 @@ class CurlTransport final : public Transport {
   sys::Loop& loop_;
   CURLM* multi_;
   const std::uint32_t connections_max_;
+  TransportCounters own_counters_;
+  TransportCounters& counters_;
   const HandleDefaults defaults_;
 
   sys::SlotTable<std::unique_ptr<Exchange>> exchanges_;
@@ -87,11 +89,12 @@ class CurlTransport final : public Transport {
   bool in_curl_ = false;
 };
 
-CurlTransport::CurlTransport(sys::Loop& loop, CURLM* multi, std::uint32_t connections_max,
+CurlTransport::CurlTransport(sys::Loop& loop, CURLM* multi, const CurlOptions& options,
                              HandleDefaults defaults)
     : loop_(loop),
       multi_(multi),
-      connections_max_(std::max(connections_max, 1u)),
+      connections_max_(std::max(options.connections_max, 1u)),
+      counters_(options.counters == nullptr ? own_counters_ : *options.counters),
       defaults_(std::move(defaults)) {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlTransport::socket_wanted);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
@@ -136,6 +139,7 @@ void CurlTransport::cancel(ExchangeId exchange) {
   if (found == nullptr || (*found)->cancelled) return;
   if (in_curl_ && (*found)->handle) {
     (*found)->cancelled = true;
+    (*found)->handle->mute();
     cancelled_.push_back(exchange.value);
     return;
   }
@@ -234,6 +238,11 @@ void CurlTransport::end_finished() {
     void* handle = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
     auto& finished = *static_cast<CurlHandle*>(handle);
+    long connects = 0;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_NUM_CONNECTS, &connects);
+    counters_.requests.fetch_add(1, std::memory_order_relaxed);
+    counters_.connections_opened.fetch_add(static_cast<std::uint64_t>(connects),
+                                           std::memory_order_relaxed);
     end(finished.exchange_id, finished.outcome(code));
   }
 }
@@ -330,7 +339,7 @@ Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop,
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return fail(ErrorCode::limit, "curl_multi_init: out of memory");
   return std::make_unique<CurlTransport>(
-      loop, multi, options.connections_max,
+      loop, multi, options,
       HandleDefaults{options.user_agent, options.ca_bundle, has_proxy_environment()});
 }
 

@@ -13,7 +13,8 @@ namespace shoal::http {
 struct CurlOptions {
   std::uint32_t connections_max = 256;  // sockets; further exchanges wait in a queue
   std::string user_agent = "shoal";
-  std::string ca_bundle = {};  // path; empty: the system's
+  std::string ca_bundle = {};             // path; empty: the system's
+  TransportCounters* counters = nullptr;  // null: nobody looks. Outlives the transport
 };
 
 // libcurl's multi handle with its sockets polled on `loop` and its timers on the loop's timers.

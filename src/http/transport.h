@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -49,6 +50,16 @@ class ResponseSink {
   virtual Result<void> on_body(ByteSpan bytes) = 0;
 };
 
+// "GET https://host:443/path", without user, query and fragment, the path cut to a readable length.
+[[nodiscard]] std::string describe(Method method, std::string_view url);
+
+// What transports have done, summed over those that share it. synchronized.
+struct TransportCounters {
+  std::atomic<std::uint64_t> requests{0};            // sent, repetitions included
+  std::atomic<std::uint64_t> connections_opened{0};  // reused: requests - connections_opened, about
+  std::atomic<std::uint64_t> repeated{0};  // sent again because a kept connection was closed
+};
+
 struct ExchangeId {
   std::uint64_t value = 0;
 };
@@ -66,7 +77,8 @@ class Transport {
   virtual ~Transport() = default;
   // `sink` is borrowed and must live until `done` has run.
   virtual ExchangeId start(const Request& request, ResponseSink& sink, Done done) = 0;
-  // Ends an exchange early; its `done` runs with ErrorCode::canceled. Unknown ids are ignored.
+  // Ends an exchange early: its sink is called no more and its `done` runs with ErrorCode::canceled.
+  // Unknown ids are ignored. May be called from a sink.
   virtual void cancel(ExchangeId exchange) = 0;
 };
 

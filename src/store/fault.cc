@@ -2,8 +2,11 @@
 #include "store/fault.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/rng.h"
@@ -49,17 +52,63 @@ class FaultySink final : public BodySink {
   std::uint64_t seen_ = 0;
 };
 
+// Calls that start late or fail at once. A call that is given up meanwhile is run with true; so is
+// each when the store goes.
+class LateCalls : public std::enable_shared_from_this<LateCalls> {
+ public:
+  using Run = std::move_only_function<void(bool is_cancelled)>;
+  explicit LateCalls(LoopExecutor& executor) : executor_(executor) {}
+
+  // Zero delay: in the next task.
+  void add(std::uint64_t id, Duration delay, Run run) {
+    auto& call = calls_[id];
+    call.run = std::move(run);
+    auto task = [self = shared_from_this(), id] { self->start(id); };
+    if (delay > Duration::zero())
+      call.timer = executor_.after(delay, std::move(task));
+    else
+      executor_.post(std::move(task));
+  }
+  bool cancel(std::uint64_t id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return false;
+    executor_.cancel(found->second.timer);
+    executor_.post([run = std::move(found->second.run)]() mutable { run(true); });
+    calls_.erase(found);
+    return true;
+  }
+  void cancel_all() {
+    while (!calls_.empty()) cancel(calls_.begin()->first);
+  }
+
+ private:
+  struct Call {
+    Run run;
+    LoopExecutor::TimerId timer{};
+  };
+  void start(std::uint64_t id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    Run run = std::move(found->second.run);
+    calls_.erase(found);
+    run(/*is_cancelled=*/false);
+  }
+
+  LoopExecutor& executor_;
+  std::map<std::uint64_t, Call> calls_;
+};
+
 class FaultStore final : public ObjectStore {
  public:
   FaultStore(std::unique_ptr<ObjectStore> inner, LoopExecutor& executor, const FaultPlan& plan,
              FaultCounts* counts)
       : inner_(std::move(inner)),
-        executor_(executor),
         plan_(plan),
         counts_(counts == nullptr ? own_counts_ : *counts),
         rng_(plan.seed),
-        is_cancelled_(std::make_shared<bool>(false)) {}
-  ~FaultStore() override { *is_cancelled_ = true; }
+        late_(std::make_shared<LateCalls>(executor)),
+        inner_ids_(std::make_shared<InnerIds>()) {}
+  ~FaultStore() override { late_->cancel_all(); }
 
   const std::string& name() const override { return inner_->name(); }
 
@@ -67,16 +116,25 @@ class FaultStore final : public ObjectStore {
     read<ObjectInfo>(std::move(done),
                      [this, key](Done<ObjectInfo> next) { inner_->head(key, std::move(next)); });
   }
-  void get(const GetRequest& request, BodySink& sink, Done<void> done) override {
+  CallId get(const GetRequest& request, BodySink& sink, Done<void> done) override {
     const Fate fate = draw();
     auto faulty = std::make_shared<FaultySink>(sink, fate, request.length);
     if (fate.is_partial) ++counts_.partials;
     if (fate.is_corrupt) ++counts_.corruptions;
-    run<void>(fate, std::move(done), [this, request, faulty](Done<void> next) {
-      inner_->get(request, *faulty, [faulty, next = std::move(next)](Result<void> result) mutable {
-        next(std::move(result));
-      });
+    const std::uint64_t id = last_id_ + 1;  // of the call that run() makes
+    return run<void>(fate, std::move(done), [this, id, request, faulty](Done<void> next) {
+      (*inner_ids_)[id] = inner_->get(
+          request, *faulty,
+          [id, ids = inner_ids_, faulty, next = std::move(next)](Result<void> result) mutable {
+            ids->erase(id);
+            next(std::move(result));
+          });
     });
+  }
+  void cancel(CallId call) override {
+    if (late_->cancel(call.value)) return;
+    const auto found = inner_ids_->find(call.value);
+    if (found != inner_ids_->end()) inner_->cancel(found->second);
   }
   void list(const ListRequest& request, Done<ListPage> done) override {
     read<ListPage>(std::move(done), [this, request](Done<ListPage> next) {
@@ -125,8 +183,7 @@ class FaultStore final : public ObjectStore {
     });
   }
   void cancel_all() override {
-    *is_cancelled_ = true;
-    is_cancelled_ = std::make_shared<bool>(false);
+    late_->cancel_all();
     inner_->cancel_all();
   }
 
@@ -162,7 +219,10 @@ class FaultStore final : public ObjectStore {
   template <typename T>
   void write(Done<T> done, Go<T> go) {
     const Fate fate = draw();
-    if (!fate.is_lost) return run<T>(fate, std::move(done), std::move(go));
+    if (!fate.is_lost) {
+      run<T>(fate, std::move(done), std::move(go));
+      return;
+    }
     ++counts_.lost;
     run<T>(
         fate,
@@ -176,29 +236,37 @@ class FaultStore final : public ObjectStore {
 
   // Starts the call now or late, or fails it; in each case `done` runs in a later task.
   template <typename T>
-  void run(const Fate& fate, Done<T> done, Go<T> go) {
+  CallId run(const Fate& fate, Done<T> done, Go<T> go) {
+    const CallId id{++last_id_};
     const bool is_late = happens(plan_.delay);
-    if (!is_late && !fate.error) return go(std::move(done));
-    auto task = [error = fate.error, is_cancelled = is_cancelled_, go = std::move(go),
-                 done = std::move(done)]() mutable {
-      if (*is_cancelled) return done(fail(ErrorCode::canceled, "given up by the caller"));
-      if (error) return done(fail(std::move(*error)));
+    if (!is_late && !fate.error) {
       go(std::move(done));
-    };
-    if (!is_late) return executor_.post(std::move(task));
-    ++counts_.delays;
-    executor_.after(std::chrono::duration_cast<Duration>(plan_.delay_max * rng_.unit()),
-                    std::move(task));
+      return id;
+    }
+    Duration delay{};
+    if (is_late) {
+      ++counts_.delays;
+      delay = std::chrono::duration_cast<Duration>(plan_.delay_max * rng_.unit());
+    }
+    late_->add(id.value, delay,
+               [error = fate.error, go = std::move(go),
+                done = std::move(done)](bool is_cancelled) mutable {
+                 if (is_cancelled) return done(fail(ErrorCode::canceled, "given up by the caller"));
+                 if (error) return done(fail(std::move(*error)));
+                 go(std::move(done));
+               });
+    return id;
   }
 
   std::unique_ptr<ObjectStore> inner_;
-  LoopExecutor& executor_;
   FaultPlan plan_;
   FaultCounts own_counts_;
   FaultCounts& counts_;
   Rng rng_;
-  // Of the calls that have not reached the inner store; replaced by each cancel_all().
-  std::shared_ptr<bool> is_cancelled_;
+  std::uint64_t last_id_ = 0;
+  std::shared_ptr<LateCalls> late_;  // those that have not reached the inner store
+  using InnerIds = std::unordered_map<std::uint64_t, CallId>;
+  std::shared_ptr<InnerIds> inner_ids_;  // of the GETs that have
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "store/governor.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace shoal::store {
 namespace {
@@ -12,11 +13,19 @@ using namespace std::chrono_literals;
 // A refusal arrives once for each of the requests in flight; one cut answers them all.
 constexpr auto kCutPause = 500ms;
 constexpr double kCut = 0.5;
+// A second refusal at about the same rate: that is the limit, and half of it would be too little.
+constexpr double kCutKnown = 0.8;
+constexpr double kKnownWithin = 0.3;
 constexpr double kRateMin = 2;  // requests per second; slower would look like a hang
-// Growth of the learned rate: so much per second, and this share of itself.
-constexpr double kGrowthPerSecond = 10;
-constexpr double kGrowthShare = 0.02;
-// A learned rate is forgotten when the service has not refused for this long.
+// Doublings per second of the learned rate, and those around the rate that was refused.
+constexpr double kGrowth = 1;
+constexpr double kGrowthNear = 0.15;  // about 11 % per second
+constexpr double kNearFrom = 0.9;
+constexpr double kNearTo = 1.1;
+constexpr double kForgetAt = 2;  // times the refused rate
+// Successes further apart than this say nothing about the time between them.
+constexpr auto kGrowthStepMax = 500ms;
+// A learned rate is forgotten also when nobody has been refused for this long.
 constexpr auto kForget = 120s;
 constexpr double kBurstSeconds = 0.1;
 constexpr auto kPauseMax = 5s;  // a service that asks for more is asked again by the retry wrapper
@@ -87,9 +96,13 @@ void Governor::on_throttled(TimePoint now, Duration after) {
   const bool first = throttled_at_ == TimePoint{};
   if (!first && now - throttled_at_ < kCutPause) return;
   throttled_at_ = now;
+  grown_at_ = now;
   const double sent = std::max(recent_rate_, static_cast<double>(window_count_));
   const double current = rate_ > 0 ? rate_ : sent;
-  rate_ = std::max(kRateMin, current * kCut);
+  const bool is_known = rate_ > 0 && current > (1 - kKnownWithin) * refused_rate_ &&
+                        current < (1 + kKnownWithin) * refused_rate_;
+  refused_rate_ = std::max(kRateMin, current);
+  rate_ = std::max(kRateMin, current * (is_known ? kCutKnown : kCut));
   refill_locked(now);
 }
 
@@ -100,7 +113,18 @@ void Governor::on_success(TimePoint now) {
     rate_ = 0;
     return;
   }
-  rate_ += (kGrowthPerSecond + kGrowthShare * rate_) / rate_;
+  // Answers to what was sent before the refusal say nothing about the rate since.
+  if (now < pause_until_ || now <= grown_at_) return;
+  const Duration step = std::min<Duration>(now - grown_at_, kGrowthStepMax);
+  grown_at_ = now;
+  const bool is_near = rate_ > kNearFrom * refused_rate_ && rate_ < kNearTo * refused_rate_;
+  rate_ *= std::exp2(seconds_of(step) * (is_near ? kGrowthNear : kGrowth));
+  if (rate_ > kForgetAt * refused_rate_) rate_ = 0;
+}
+
+bool Governor::is_slowed() const {
+  const std::lock_guard lock(mutex_);
+  return rate_ > 0;
 }
 
 Governor::Stats Governor::stats() const {

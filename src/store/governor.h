@@ -10,7 +10,9 @@ namespace shoal::store {
 
 // One budget of requests and bytes per second for all stores of a volume, and the place where an
 // answer of "slow down" is remembered: it slows every request of the volume, not only the one that
-// was refused (AIMD on the request rate). synchronized.
+// was refused. A refusal halves the rate; it then doubles every second, but slowly around the rate
+// that was refused, and is forgotten at twice that: a short refusal costs a few seconds, a lasting
+// one ends in small steps around what the service takes. synchronized.
 class Governor {
  public:
   struct Limits {
@@ -25,6 +27,8 @@ class Governor {
   // The service refused with "slow down", asking for `after` (zero when it did not say).
   void on_throttled(TimePoint now, Duration after);
   void on_success(TimePoint now);
+  // The service has refused lately, and its rate is being found out.
+  [[nodiscard]] bool is_slowed() const;
 
   struct Stats {
     std::uint64_t throttled = 0;     // refusals seen
@@ -39,7 +43,9 @@ class Governor {
 
   mutable std::mutex mutex_;
   Limits limits_;
-  double rate_ = 0;         // learned; 0: not throttled so far
+  double rate_ = 0;          // learned; 0: not throttled, or long ago
+  double refused_rate_ = 0;  // what was being sent at the last cut
+  TimePoint grown_at_{};
   double recent_rate_ = 0;  // requests admitted per second in the last full window
   std::uint64_t window_count_ = 0;
   TimePoint window_start_{};

@@ -99,6 +99,11 @@ struct AppendResult {
   std::uint64_t next_position = 0;
 };
 
+// A GET under way, named so that it can be given up. Ids are the store's own and never used twice.
+struct CallId {
+  std::uint64_t value = 0;  // never 0 for a call
+};
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -108,7 +113,7 @@ class ObjectStore {
 
   virtual void head(const std::string& key, Done<ObjectInfo> done) = 0;
   // Delivers the bytes to `sink` in order. On failure the sink may have seen a prefix of them.
-  virtual void get(const GetRequest& request, BodySink& sink, Done<void> done) = 0;
+  virtual CallId get(const GetRequest& request, BodySink& sink, Done<void> done) = 0;
   virtual void list(const ListRequest& request, Done<ListPage> done) = 0;
 
   // Atomic: readers see the old object or the new one.
@@ -128,6 +133,10 @@ class ObjectStore {
   // Server-side copy within the bucket.
   virtual void copy(const std::string& source, const std::string& target, Done<PutResult> done) = 0;
 
+  // Gives up one GET: its sink gets no more bytes and its `done` runs later, with
+  // ErrorCode::canceled unless its outcome was certain already. Unknown ids and those of ended calls
+  // are ignored. May be called from a sink, also of that GET.
+  virtual void cancel(CallId call) = 0;
   // Gives up every call under way: their `done` run with ErrorCode::canceled.
   virtual void cancel_all() = 0;
 };

@@ -13,6 +13,7 @@
 namespace shoal::store {
 
 class Governor;
+struct StoreCounters;
 
 enum class Scheme { s3, oss, file };
 
@@ -59,10 +60,13 @@ struct StoreParts {
   Executor* parser = nullptr;
   // Shared by all stores of a volume; null: no limit and no common slowing down.
   Governor* governor = nullptr;
+  // Shared likewise; null: nobody looks.
+  StoreCounters* counters = nullptr;
 };
 
-// Looks the credentials up and makes the store, wrapped in the retry wrapper. Makes no request: a
-// wrong bucket is found out by the first call. The parts outlive the store.
+// Looks the credentials up and makes the store, wrapped in the hedge wrapper (where it is remote)
+// and the retry wrapper. Makes no request: a wrong bucket is found out by the first call. The parts
+// outlive the store.
 [[nodiscard]] Result<std::unique_ptr<ObjectStore>> open_store(const Location& location,
                                                               const StoreConfig& config,
                                                               const StoreParts& parts);

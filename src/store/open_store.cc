@@ -3,6 +3,7 @@
 
 #include "store/credentials.h"
 #include "store/file/file_store.h"
+#include "store/hedge.h"
 #include "store/open.h"
 #include "store/oss/oss_service.h"
 #include "store/remote/remote_store.h"
@@ -35,7 +36,8 @@ Result<std::unique_ptr<ObjectStore>> open_store(const Location& location, const 
   if (location.scheme == Scheme::file) {
     store = make_file_store(parts.executor, parts.parser, location.bucket);
   } else {
-    SHOAL_TRY(store, open_remote(location, config, parts));
+    SHOAL_TRY(auto remote, open_remote(location, config, parts));
+    store = make_hedge_store(std::move(remote), parts.executor, parts.governor, parts.counters);
   }
   // Nodes that were refused together must not come back together.
   RetryPolicy policy;

@@ -15,7 +15,8 @@ struct RetryPolicy {
   int attempts_max = limits::kRetryAttemptsMax;
   Duration delay_min = limits::kRetryDelayMin;
   Duration delay_max = limits::kRetryDelayMax;
-  // From the call to the last try that may still start; GETs may name their own.
+  // From the call to its end for a GET, which may name its own; for the others to the last try that
+  // may still start.
   Duration deadline = limits::kIoTimeoutDefault;
   std::uint64_t jitter_seed = 0;
 };
@@ -25,7 +26,9 @@ struct RetryPolicy {
 // governor in the order they came. A call that may have taken effect is repeated only if doing it
 // twice is as good as once; that is not so for append, complete_upload, create_upload and a put
 // with if_absent. A GET goes on behind the bytes it has delivered, but only with an If-Match:
-// without one the rest could be of another version. confined to `executor`. `governor` may be null.
+// without one the rest could be of another version. Nothing waits past the deadline: a call whose
+// next try could only start behind it ends at once with the last failure. confined to `executor`.
+// `governor` may be null.
 [[nodiscard]] std::unique_ptr<ObjectStore> make_retry_store(std::unique_ptr<ObjectStore> inner,
                                                             LoopExecutor& executor,
                                                             Governor* governor,

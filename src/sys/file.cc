@@ -91,6 +91,12 @@ Result<File> File::open(const std::filesystem::path& path, Mode mode) {
   return File(std::move(fd), path);
 }
 
+Result<File> File::open_direct() const {
+  Fd fd(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT));
+  if (!fd.valid()) return fail(errno_error(errno, "open for direct writes " + path_.string()));
+  return File(std::move(fd), path_);
+}
+
 Result<void> File::read_at(std::uint64_t offset, MutableByteSpan target) const {
   std::size_t progress = 0;
   while (progress < target.size()) {

@@ -37,6 +37,9 @@ class File {
  public:
   enum class Mode { read_only, read_write, create };  // create: read-write, made if missing
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path, Mode mode);
+  // The same file once more, for writes around the page cache (O_DIRECT): memory, offset and size
+  // must be multiples of 4096. Fails where the file system cannot.
+  [[nodiscard]] Result<File> open_direct() const;
   // Takes over an open descriptor; `path` is for error texts.
   [[nodiscard]] static File adopt(Fd fd, std::filesystem::path path) {
     return File(std::move(fd), std::move(path));

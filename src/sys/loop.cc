@@ -73,13 +73,43 @@ void Loop::unwatch(WatchId watch) {
 }
 
 void Loop::read(int fd, MutableByteSpan target, std::uint64_t offset, IoDone done) {
-  impl_->start_io(fd, /*is_write=*/false, target.data(), target.size(), offset, std::move(done));
+  impl_->start_io({.fd = fd,
+                   .data = target.data(),
+                   .bytes = target.size(),
+                   .offset = offset,
+                   .done = std::move(done)});
 }
 
 void Loop::write(int fd, ByteSpan source, std::uint64_t offset, IoDone done) {
   // The kernel only reads from it; Io keeps one pointer type for both directions.
   auto* data = const_cast<std::byte*>(source.data());
-  impl_->start_io(fd, /*is_write=*/true, data, source.size(), offset, std::move(done));
+  impl_->start_io({.kind = Impl::IoKind::write,
+                   .fd = fd,
+                   .data = data,
+                   .bytes = source.size(),
+                   .offset = offset,
+                   .done = std::move(done)});
+}
+
+void Loop::send(int socket, ByteSpan source, IoDone done) {
+  auto* data = const_cast<std::byte*>(source.data());
+  impl_->start_io({.kind = Impl::IoKind::send,
+                   .fd = socket,
+                   .data = data,
+                   .bytes = source.size(),
+                   .done = std::move(done)});
+}
+
+Loop::ReceiverId Loop::receive(int socket, Arrived arrived) {
+  return {impl_->add_receiver(socket, std::move(arrived))};
+}
+
+void Loop::stop_receiving(ReceiverId receiver) {
+  impl_->remove_receiver(receiver.value);
+}
+
+void Loop::close(Fd fd) {
+  impl_->close_later(std::move(fd));
 }
 
 }  // namespace shoal::sys

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/executor.h"
 #include "base/result.h"
+#include "sys/file.h"
 
 namespace shoal::sys {
 
@@ -55,6 +56,26 @@ class Loop final : public LoopExecutor {
   using IoDone = std::move_only_function<void(Result<std::size_t>)>;
   void read(int fd, MutableByteSpan target, std::uint64_t offset, IoDone done);
   void write(int fd, ByteSpan source, std::uint64_t offset, IoDone done);
+
+  // Sends all of `source` on a connected stream socket; `source` must stay alive until the callback
+  // has run, which shutdown(2) brings about. The socket is a blocking one, here and below.
+  void send(int socket, ByteSpan source, IoDone done);
+
+  // Calls `arrived` with each piece of a stream's bytes as it comes, in order; the end of the
+  // stream is an empty piece, and nothing follows it or an error. The bytes are the loop's own
+  // memory, good during the call only. One receiver stays armed for many pieces: no call into the
+  // kernel for each.
+  struct ReceiverId {
+    std::uint64_t value = 0;
+  };
+  using Arrived = std::move_only_function<void(Result<ByteSpan>)>;
+  ReceiverId receive(int socket, Arrived arrived);
+  // `arrived` is called no more. May be called from it.
+  void stop_receiving(ReceiverId receiver);
+  // Closes the descriptor once everything prepared for it has reached the kernel, which knows
+  // operations by the number of their descriptor until then. For sockets that were sent to or
+  // received from in this turn.
+  void close(Fd fd);
 
  private:
   class Impl;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,7 +16,10 @@ namespace shoal::sys {
 namespace {
 
 // user_data = kind << 62 | SlotTable id (62 bits).
-enum class Kind : std::uint64_t { wake = 0, cancel = 1, poll = 2, io = 3 };
+enum class Kind : std::uint64_t { control = 0, poll = 1, io = 2, receive = 3 };
+// Ids of kind control.
+constexpr std::uint64_t kCancel = 0;
+constexpr std::uint64_t kWake = 1;
 
 std::uint64_t tag(Kind kind, std::uint64_t id) {
   return static_cast<std::uint64_t>(kind) << 62 | id;
@@ -49,18 +53,25 @@ Loop::Impl::Impl(std::unique_ptr<Ring> ring, Fd event)
     : mailbox(std::move(event)), ring_(std::move(ring)) {}
 
 void Loop::Impl::close() {
-  if (!ios_.empty()) drain();  // the kernel still owns the memory of these operations
+  bool is_receiving = false;
+  receivers_.for_each(
+      [&](std::uint64_t, const Receiver& receiver) { is_receiving |= receiver.armed; });
+  // The kernel still owns the memory of these operations.
+  if (!ios_.empty() || is_receiving) drain();
   std::vector<Task> tasks;
   mailbox.take(tasks);
   tasks.clear();
   const TimerHeap dropped_timers = std::exchange(timers, TimerHeap());
   const SlotTable<Watch> dropped_watches = std::exchange(watches_, SlotTable<Watch>());
+  const SlotTable<Receiver> dropped_receivers = std::exchange(receivers_, SlotTable<Receiver>());
+  closing_.clear();
 }
 
 void Loop::Impl::run_until(const std::function<bool()>& done) {
   ring_->enter();
   if (!wake_armed_) arm_wake();
   arm_watches();
+  arm_receivers();
   while (!done() && !mailbox.stop_requested()) step(/*may_sleep=*/true);
 }
 
@@ -71,6 +82,9 @@ void Loop::Impl::drain() {
     if (watch.armed) cancel_operation(tag(Kind::poll, id));
   });
   ios_.for_each([this](std::uint64_t id, Io&) { cancel_operation(tag(Kind::io, id)); });
+  receivers_.for_each([this](std::uint64_t id, Receiver& receiver) {
+    if (receiver.armed) cancel_operation(tag(Kind::receive, id));
+  });
   for (int idle_turns = 0; idle_turns < kDrainTurnsMax;) {
     const bool in_kernel = anything_armed();
     if (!in_kernel) {
@@ -88,6 +102,8 @@ void Loop::Impl::drain() {
 bool Loop::Impl::anything_armed() {
   bool armed = !ios_.empty();
   watches_.for_each([&armed](std::uint64_t, const Watch& watch) { armed = armed || watch.armed; });
+  receivers_.for_each(
+      [&armed](std::uint64_t, const Receiver& receiver) { armed = armed || receiver.armed; });
   return armed;
 }
 
@@ -99,6 +115,7 @@ void Loop::Impl::step(bool may_sleep) {
       timeout = std::max(*next - system_clock().now(), Duration::zero());
   }
   ring_->submit_and_wait(timeout);
+  closing_.clear();
   dispatch_completions();
   run_posted();
   if (!draining_) run_due_timers();
@@ -115,13 +132,16 @@ void Loop::Impl::dispatch_completions() {
 
 void Loop::Impl::dispatch(const Ring::Completion& completion) {
   switch (kind_of(completion.user_data)) {
-    case Kind::wake:
+    case Kind::control:
+      // Whether a cancellation found its operation shows in that one's completion.
+      if (id_of(completion.user_data) == kCancel) return;
       // EINVAL: no multishot poll before Linux 5.13; a loop that cannot be woken is useless.
       SHOAL_ASSERT(completion.result != -EINVAL);
       if (!completion.more) arm_wake();
       return;
-    case Kind::cancel:
-      return;  // whether it found its operation shows in that one's completion
+    case Kind::receive:
+      on_receive(id_of(completion.user_data), completion);
+      return;
     case Kind::poll:
       on_poll(id_of(completion.user_data), completion.result);
       return;
@@ -146,14 +166,22 @@ void Loop::Impl::run_due_timers() {
 void Loop::Impl::arm_wake() {
   io_uring_sqe* entry = ring_->prepare();
   io_uring_prep_poll_multishot(entry, mailbox.event_fd(), POLLIN);
-  io_uring_sqe_set_data64(entry, tag(Kind::wake, 0));
+  io_uring_sqe_set_data64(entry, tag(Kind::control, kWake));
   wake_armed_ = true;
 }
 
 void Loop::Impl::cancel_operation(std::uint64_t user_data) {
   io_uring_sqe* entry = ring_->prepare();
   io_uring_prep_cancel64(entry, user_data, 0);
-  io_uring_sqe_set_data64(entry, tag(Kind::cancel, 0));
+  io_uring_sqe_set_data64(entry, tag(Kind::control, kCancel));
+}
+
+std::uint64_t Loop::Impl::receive_tag(std::uint64_t id) {
+  return tag(Kind::receive, id);
+}
+
+void Loop::Impl::cancel_receive(std::uint64_t id) {
+  cancel_operation(receive_tag(id));
 }
 
 // ---- watches
@@ -200,17 +228,21 @@ void Loop::Impl::on_poll(std::uint64_t id, int result) {
   if (!watch->dead) arm(id, *watch);
 }
 
-// ---- reads and writes
+// ---- reads, writes and sends
 
-void Loop::Impl::start_io(int fd, bool is_write, std::byte* data, std::size_t bytes,
-                          std::uint64_t offset, IoDone done) {
+const char* Loop::Impl::verb_of(IoKind kind) {
+  constexpr const char* kVerbs[] = {"read", "write", "send"};
+  return kVerbs[static_cast<std::size_t>(kind)];
+}
+
+void Loop::Impl::start_io(Io io) {
   if (draining_) {
-    mailbox.post([done = std::move(done)]() mutable {
+    mailbox.post([done = std::move(io.done)]() mutable {
       done(fail(ErrorCode::canceled, "the event loop is stopping"));
     });
     return;
   }
-  const std::uint64_t id = ios_.insert(Io{fd, is_write, data, bytes, 0, offset, std::move(done)});
+  const std::uint64_t id = ios_.insert(std::move(io));
   submit_io(id, *ios_.find(id));
 }
 
@@ -219,10 +251,17 @@ void Loop::Impl::submit_io(std::uint64_t id, const Io& io) {
   std::byte* data = io.data + io.progress;
   const auto bytes = static_cast<unsigned>(std::min(io.bytes - io.progress, kTransferBytesMax));
   const std::uint64_t offset = io.offset + io.progress;
-  if (io.is_write)
-    io_uring_prep_write(entry, io.fd, data, bytes, offset);
-  else
-    io_uring_prep_read(entry, io.fd, data, bytes, offset);
+  switch (io.kind) {
+    case IoKind::read:
+      io_uring_prep_read(entry, io.fd, data, bytes, offset);
+      break;
+    case IoKind::write:
+      io_uring_prep_write(entry, io.fd, data, bytes, offset);
+      break;
+    case IoKind::send:
+      io_uring_prep_send(entry, io.fd, data, bytes, MSG_NOSIGNAL);
+      break;
+  }
   io_uring_sqe_set_data64(entry, tag(Kind::io, id));
 }
 
@@ -230,7 +269,7 @@ void Loop::Impl::on_io(std::uint64_t id, int result) {
   Io* io = ios_.find(id);
   SHOAL_ASSERT(io != nullptr);
   if (result == -ECANCELED || (result == -EINTR && draining_)) {
-    finish_io(id, fail(ErrorCode::canceled, io->is_write ? "write canceled" : "read canceled"));
+    finish_io(id, fail(ErrorCode::canceled, std::string(verb_of(io->kind)) + " canceled"));
     return;
   }
   if (result == -EINTR) {
@@ -238,7 +277,7 @@ void Loop::Impl::on_io(std::uint64_t id, int result) {
     return;
   }
   if (result < 0) {
-    finish_io(id, fail(errno_error(-result, io->is_write ? "write" : "read")));
+    finish_io(id, fail(errno_error(-result, verb_of(io->kind))));
     return;
   }
   io->progress += static_cast<std::size_t>(result);
@@ -246,16 +285,17 @@ void Loop::Impl::on_io(std::uint64_t id, int result) {
     finish_io(id, io->progress);
     return;
   }
-  if (io->is_write && result == 0) {
-    finish_io(id, fail(ErrorCode::io, "write: the file takes no more bytes"));
+  if (io->kind != IoKind::read && result == 0) {
+    finish_io(id, fail(ErrorCode::io,
+                       std::string(verb_of(io->kind)) + ": the other side takes no more bytes"));
     return;
   }
-  const bool is_final =
-      !io->is_write && (result == 0 || short_read_is_final(io->fd, io->offset + io->progress));
+  const bool is_final = io->kind == IoKind::read &&
+                        (result == 0 || short_read_is_final(io->fd, io->offset + io->progress));
   if (is_final)
     finish_io(id, io->progress);
   else if (draining_)
-    finish_io(id, fail(ErrorCode::canceled, io->is_write ? "write canceled" : "read canceled"));
+    finish_io(id, fail(ErrorCode::canceled, std::string(verb_of(io->kind)) + " canceled"));
   else
     submit_io(id, *io);
 }

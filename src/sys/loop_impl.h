@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "sys/file.h"
 #include "sys/loop.h"
+#include "sys/receive_buffers.h"
 #include "sys/ring.h"
 #include "sys/slot_table.h"
 #include "sys/timer_heap.h"
@@ -56,8 +58,20 @@ class Loop::Impl {
   [[nodiscard]] std::uint64_t add_watch(int fd, std::uint32_t events,
                                         std::move_only_function<void(std::uint32_t)> ready);
   void remove_watch(std::uint64_t id);
-  void start_io(int fd, bool is_write, std::byte* data, std::size_t bytes, std::uint64_t offset,
-                IoDone done);
+  enum class IoKind : std::uint8_t { read, write, send };
+  struct Io {
+    IoKind kind = IoKind::read;
+    int fd = -1;
+    std::byte* data = nullptr;
+    std::size_t bytes = 0;
+    std::size_t progress = 0;
+    std::uint64_t offset = 0;
+    IoDone done = {};
+  };
+  void start_io(Io io);
+  [[nodiscard]] std::uint64_t add_receiver(int socket, Arrived arrived);
+  void remove_receiver(std::uint64_t id);
+  void close_later(Fd fd) { closing_.push_back(std::move(fd)); }
 
   Mailbox mailbox;
   TimerHeap timers;
@@ -70,14 +84,14 @@ class Loop::Impl {
     bool armed = false;  // a poll is in the kernel or on its way there
     bool dead = false;   // the kernel refused to poll the descriptor
   };
-  struct Io {
-    int fd = -1;
-    bool is_write = false;
-    std::byte* data = nullptr;
-    std::size_t bytes = 0;
-    std::size_t progress = 0;
-    std::uint64_t offset = 0;
-    IoDone done;
+  struct Receiver {
+    int socket = -1;
+    Arrived arrived;
+    bool armed = false;    // an operation is in the kernel or on its way there
+    bool stopped = false;  // gone for its owner; waits for the kernel to let go
+    bool ended = false;    // the last word was said
+    // Where the kernel cannot choose a buffer: its own, and one piece at a time.
+    std::unique_ptr<std::byte[]> buffer{};
   };
 
   void step(bool may_sleep);
@@ -89,16 +103,27 @@ class Loop::Impl {
   void arm_watches();
   void arm(std::uint64_t id, Watch& watch);
   void cancel_operation(std::uint64_t user_data);
+  void cancel_receive(std::uint64_t id);
+  [[nodiscard]] static std::uint64_t receive_tag(std::uint64_t id);
   void on_poll(std::uint64_t id, int result);
+  [[nodiscard]] static const char* verb_of(IoKind kind);
   void submit_io(std::uint64_t id, const Io& io);
   void on_io(std::uint64_t id, int result);
   void finish_io(std::uint64_t id, Result<std::size_t> result);
+  void arm_receivers();
+  void arm_receiver(std::uint64_t id, Receiver& receiver);
+  void on_receive(std::uint64_t id, const Ring::Completion& completion);
+  void hand_over(std::uint64_t id, Result<ByteSpan> piece);
   [[nodiscard]] bool anything_armed();
 
   std::unique_ptr<Ring> ring_;
   SlotTable<Watch> watches_;
   SlotTable<Io> ios_;
-  std::vector<Task> batch_;  // tasks taken from the mailbox; kept for its capacity
+  SlotTable<Receiver> receivers_;
+  std::optional<ReceiveBuffers> buffers_;
+  bool buffers_work_ = true;  // until the kernel has refused them
+  std::vector<Fd> closing_;   // closed after the next submission
+  std::vector<Task> batch_;   // tasks taken from the mailbox; kept for its capacity
   bool wake_armed_ = false;
   bool draining_ = false;
 };

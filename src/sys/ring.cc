@@ -11,6 +11,8 @@
 #include <cstring>
 #include <string>
 
+#include "sys/receive_buffers.h"
+
 namespace shoal::sys {
 namespace {
 
@@ -148,6 +150,12 @@ void Ring::submit_and_wait(Duration timeout) {
   if (result < 0 && !is_transient(-result)) enter_failed(-result);
 }
 
+bool Ring::use_buffers(ReceiveBuffers& buffers) {
+  // Multishot receives came one version after the buffer rings; SINGLE_ISSUER came with them.
+  if ((ring_.flags & IORING_SETUP_SINGLE_ISSUER) == 0) return false;
+  return buffers.register_with(ring_);
+}
+
 std::size_t Ring::take(std::span<Completion> completions) {
   std::size_t count = 0;
   unsigned seen = 0;
@@ -158,7 +166,10 @@ std::size_t Ring::take(std::span<Completion> completions) {
     ++seen;
     // The timeout that liburing submits itself where the kernel has no IORING_ENTER_EXT_ARG.
     if (entry->user_data == LIBURING_UDATA_TIMEOUT) continue;
-    completions[count++] = {entry->user_data, entry->res, (entry->flags & IORING_CQE_F_MORE) != 0};
+    const bool has_buffer = (entry->flags & IORING_CQE_F_BUFFER) != 0;
+    completions[count++] = {
+        entry->user_data, entry->res, (entry->flags & IORING_CQE_F_MORE) != 0,
+        has_buffer ? static_cast<int>(entry->flags >> IORING_CQE_BUFFER_SHIFT) : -1};
   }
   io_uring_cq_advance(&ring_, seen);
   return count;

@@ -14,6 +14,8 @@
 
 namespace shoal::sys {
 
+class ReceiveBuffers;
+
 // An io_uring with an overflow queue in user space, so that preparing an operation never fails.
 // confined to the first thread that enters it (see enter()); preparing is allowed before that.
 class Ring {
@@ -22,6 +24,7 @@ class Ring {
     std::uint64_t user_data = 0;
     int result = 0;
     bool more = false;  // a multishot operation stays armed
+    int buffer = -1;    // of the ReceiveBuffers, when the kernel filled one
   };
 
   [[nodiscard]] static Result<std::unique_ptr<Ring>> create(std::uint32_t queue_depth);
@@ -38,6 +41,10 @@ class Ring {
   void submit_and_wait(Duration timeout);
   // Takes completions that are there, at most completions.size(); returns how many.
   [[nodiscard]] std::size_t take(std::span<Completion> completions);
+
+  // Buffers the kernel chooses from when bytes arrive. False when it cannot (before Linux 6.0). Only
+  // after enter().
+  [[nodiscard]] bool use_buffers(ReceiveBuffers& buffers);
 
  private:
   Ring() = default;

@@ -6,7 +6,7 @@
 #include <future>
 #include <utility>
 
-#include "http/curl_transport.h"
+#include "http/default_transport.h"
 
 namespace shoal::volume {
 namespace {
@@ -36,14 +36,16 @@ Result<void> FetchThread::make(const Options& options) {
   sys::Loop& loop = thread_->loop();
   io_.emplace(loop);
   if (options.location.scheme != store::Scheme::file) {
-    http::CurlOptions curl;
-    curl.connections_max = options.connections_max;
-    SHOAL_TRY(transport_, http::make_curl_transport(loop, curl));
+    http::TransportOptions transport;
+    transport.connections_max = options.connections_max;
+    transport.counters = options.transport_counters;
+    SHOAL_TRY(transport_, http::make_transport(loop, transport));
   }
   const store::StoreParts parts{.executor = loop,
                                 .transport = transport_.get(),
                                 .parser = nullptr,
-                                .governor = options.governor};
+                                .governor = options.governor,
+                                .counters = options.store_counters};
   SHOAL_TRY(store_, store::open_store(options.location, options.store, parts));
   return {};
 }

@@ -8,13 +8,14 @@
 #include "cache/file_io.h"
 #include "http/transport.h"
 #include "store/governor.h"
+#include "store/hedge.h"
 #include "store/open.h"
 #include "sys/loop.h"
 #include "volume/data_path.h"
 
 namespace shoal::volume {
 
-// A thread with everything a ChunkOwner needs: a ring, a curl transport on that ring, and a store.
+// A thread with everything a ChunkOwner needs: a ring, a transport on that ring, and a store.
 // What is confined to the thread is made and destroyed on it.
 class FetchThread {
  public:
@@ -24,6 +25,9 @@ class FetchThread {
     store::StoreConfig store;
     store::Governor* governor = nullptr;
     std::uint32_t connections_max = 0;
+    // Shared by all threads of a volume, which outlives them; null: nobody looks.
+    store::StoreCounters* store_counters = nullptr;
+    http::TransportCounters* transport_counters = nullptr;
   };
   [[nodiscard]] static Result<std::unique_ptr<FetchThread>> start(const Options& options);
   // Precondition: no call of the store is wanted any longer; those under way are given up.

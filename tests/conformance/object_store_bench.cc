@@ -12,8 +12,10 @@
 
 #include "dev_bucket.h"
 #include "http/curl_transport.h"
+#include "http/ring_transport.h"
 #include "store/fault.h"
 #include "store/file/file_store.h"
+#include "store/hedge.h"
 #include "store/memory/memory_store.h"
 #include "store/oss/oss_service.h"
 #include "store/remote/remote_store.h"
@@ -85,9 +87,13 @@ class RemoteBench final : public Bench {
     auto loop = sys::Loop::create({});
     EXPECT_TRUE(loop) << loop.error().to_string();
     loop_ = std::move(*loop);
-    auto transport = http::make_curl_transport(*loop_, {});
-    EXPECT_TRUE(transport) << transport.error().to_string();
-    transport_ = std::move(*transport);
+    if (options_.config.endpoint.starts_with("http://") && !options_.over_curl) {
+      transport_ = http::make_ring_transport(*loop_, {});
+    } else {
+      auto transport = http::make_curl_transport(*loop_, {});
+      EXPECT_TRUE(transport) << transport.error().to_string();
+      transport_ = std::move(*transport);
+    }
     store_ = make(options_.bucket);
     can_append = options_.scheme == Scheme::oss;
     part_bytes_min = options_.scheme == Scheme::oss ? 100 << 10 : 5 << 20;
@@ -146,9 +152,11 @@ std::optional<RemoteOptions> external_options(std::string& why) {
   return options;
 }
 
-Implementation remote(std::string name, Scheme scheme, SignatureVersion version) {
-  return {std::move(name), [scheme, version](std::string& why) -> std::unique_ptr<Bench> {
-            const auto options = dev_bucket_options(scheme, version, why);
+Implementation remote(std::string name, Scheme scheme, SignatureVersion version,
+                      bool over_curl = false) {
+  return {std::move(name), [=](std::string& why) -> std::unique_ptr<Bench> {
+            auto options = dev_bucket_options(scheme, version, why);
+            if (options) options->over_curl = over_curl;
             return options ? make_remote_bench(*options) : nullptr;
           }};
 }
@@ -196,8 +204,13 @@ std::vector<Implementation> all_implementations() {
              [](std::unique_ptr<ObjectStore> inner, LoopExecutor& loop) {
                return make_fault_store(std::move(inner), loop, {});
              }),
+      memory("memory_behind_hedge",
+             [](std::unique_ptr<ObjectStore> inner, LoopExecutor& loop) {
+               return make_hedge_store(std::move(inner), loop, nullptr, nullptr);
+             }),
       {"file", [](std::string&) { return std::make_unique<FileBench>(); }},
       remote("s3", Scheme::s3, SignatureVersion::v4),
+      remote("s3_over_curl", Scheme::s3, SignatureVersion::v4, /*over_curl=*/true),
       remote("oss_v4", Scheme::oss, SignatureVersion::v4),
       remote("oss_v1", Scheme::oss, SignatureVersion::v1),
       {"external_s3",

@@ -41,6 +41,7 @@ struct RemoteOptions {
   StoreConfig config;
   std::string bucket;
   std::optional<Credentials> credentials;
+  bool over_curl = false;  // plain http by libcurl too, not by the ring transport
 };
 
 struct Implementation {

@@ -474,6 +474,68 @@ TEST_P(ObjectStoreConformance, cancelled_calls_end_once_with_canceled) {
   EXPECT_EQ(get({.key = "object", .length = 7}).value_or("?"), "content") << "later calls work";
 }
 
+TEST_P(ObjectStoreConformance, one_cancelled_get_ends_with_canceled_and_the_others_go_on) {
+  const std::string content = pattern(300'000, 3);
+  ASSERT_TRUE(put("object", content));
+  constexpr std::size_t kCalls = 12;
+  std::vector<StringSink> sinks(kCalls);
+  std::vector<ErrorCode> codes(kCalls, ErrorCode::bug);
+  std::vector<int> ends(kCalls, 0);
+  std::vector<CallId> ids;
+  for (std::size_t i = 0; i < kCalls; ++i)
+    ids.push_back(store().get({.key = at("object"), .length = content.size(), .if_match = ""},
+                              sinks[i], [&, i](Result<void> result) {
+                                ++ends[i];
+                                if (!result) codes[i] = result.error().code();
+                              }));
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    EXPECT_NE(ids[i].value, 0u);
+    for (std::size_t j = 0; j < i; ++j) EXPECT_NE(ids[i].value, ids[j].value);
+    if (i % 3 == 0) store().cancel(ids[i]);
+    if (i % 6 == 0) store().cancel(ids[i]);  // a second time has no effect
+  }
+  store().cancel(CallId{});
+  store().cancel(CallId{ids.back().value + 1'000'000});
+  EXPECT_EQ(std::ranges::count(ends, 0), std::ptrdiff_t{kCalls}) << "done ran inside cancel";
+  bench_->run_until([&] { return std::ranges::count(ends, 0) == 0; });
+  EXPECT_EQ(std::ranges::count(ends, 1), std::ptrdiff_t{kCalls});
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    EXPECT_EQ(codes[i], i % 3 == 0 ? ErrorCode::canceled : ErrorCode::bug) << i;
+    EXPECT_EQ(sinks[i].text, i % 3 == 0 ? "" : content) << i;
+  }
+  for (const CallId id : ids) store().cancel(id);  // they have ended
+  EXPECT_EQ(get({.key = "object", .length = 7}).value_or("?"), content.substr(0, 7));
+}
+
+TEST_P(ObjectStoreConformance, a_sink_that_cancels_its_get_sees_no_more_bytes) {
+  const std::string content = pattern(3'000'000, 4);
+  ASSERT_TRUE(put("object", content));
+  struct Cancelling final : BodySink {
+    Result<void> on_bytes(ByteSpan bytes) override {
+      ++pieces;
+      first += bytes.size();
+      store->cancel(id);
+      return {};
+    }
+    ObjectStore* store = nullptr;
+    CallId id;
+    int pieces = 0;
+    std::size_t first = 0;
+  } sink;
+  sink.store = &store();
+  std::optional<Result<void>> outcome;
+  sink.id = store().get({.key = at("object"), .length = content.size(), .if_match = ""}, sink,
+                        [&](Result<void> result) { outcome = std::move(result); });
+  bench_->run_until([&] { return outcome.has_value(); });
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(sink.pieces, 1);
+  // A store that hands everything over at once may have ended.
+  if (sink.first < content.size()) {
+    ASSERT_FALSE(*outcome);
+    EXPECT_EQ(outcome->error().code(), ErrorCode::canceled) << outcome->error().to_string();
+  }
+}
+
 TEST_P(ObjectStoreConformance, a_sink_can_stop_its_get) {
   ASSERT_TRUE(put("object", pattern(100'000, 5)));
   struct Refusing final : BodySink {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <string>
+#include <unordered_map>
 
 #include "base/limits.h"
 #include "store/file/tree.h"
@@ -15,13 +16,19 @@ namespace {
 constexpr std::uint64_t kPieceBytes = 1 << 20;  // of a GET, read between two looks at the caller
 constexpr std::size_t kCursorsKept = 16;        // one per concurrent listing
 
+struct Reading;
+// The GETs under way, by id.
+using Readings = std::unordered_map<std::uint64_t, Reading*>;
+
 // A GET under way. Shared by its steps, one of which runs at a time: read a piece on a worker, hand
 // it to the sink on the executor.
 struct Reading {
+  std::uint64_t id = 0;
   GetRequest request;
   BodySink& sink;
   Done<void> done;
-  std::shared_ptr<bool> is_cancelled;
+  std::shared_ptr<Readings> readings;  // may outlive the store
+  bool is_cancelled = false;
   OpenObject object{};
   std::vector<std::byte> piece{};
   std::uint64_t delivered = 0;
@@ -34,8 +41,9 @@ class DirectoryStore final : public FileStore {
         workers_(workers == nullptr ? executor : *workers),
         tree_(std::make_shared<Tree>(directory)),
         name_("file://" + directory.string()),
+        readings_(std::make_shared<Readings>()),
         is_cancelled_(std::make_shared<bool>(false)) {}
-  ~DirectoryStore() override { *is_cancelled_ = true; }
+  ~DirectoryStore() override { DirectoryStore::cancel_all(); }
 
   const std::string& name() const override { return name_; }
   std::uint64_t skipped_entries() const override { return tree_->skipped(); }
@@ -47,14 +55,24 @@ class DirectoryStore final : public FileStore {
     });
   }
 
-  void get(const GetRequest& request, BodySink& sink, Done<void> done) override {
-    auto reading = std::make_shared<Reading>(Reading{
-        .request = request, .sink = sink, .done = std::move(done), .is_cancelled = is_cancelled_});
-    if (request.length == 0) {
-      executor_.post([reading] { reading->done({}); });
-      return;
-    }
-    step(executor_, workers_, tree_, std::move(reading));
+  CallId get(const GetRequest& request, BodySink& sink, Done<void> done) override {
+    const CallId id{++last_id_};
+    auto reading = std::make_shared<Reading>(Reading{.id = id.value,
+                                                     .request = request,
+                                                     .sink = sink,
+                                                     .done = std::move(done),
+                                                     .readings = readings_});
+    readings_->emplace(id.value, reading.get());
+    if (request.length == 0)
+      executor_.post([reading = std::move(reading)] { end(*reading, {}); });
+    else
+      step(executor_, workers_, tree_, std::move(reading));
+    return id;
+  }
+  // The work itself is not interrupted: its buffers are in use until it ends.
+  void cancel(CallId call) override {
+    const auto found = readings_->find(call.value);
+    if (found != readings_->end()) found->second->is_cancelled = true;
   }
 
   void list(const ListRequest& request, Done<ListPage> done) override {
@@ -123,10 +141,10 @@ class DirectoryStore final : public FileStore {
     });
   }
 
-  // The work itself is not interrupted: its buffers are in use until it ends.
   void cancel_all() override {
     *is_cancelled_ = true;
     is_cancelled_ = std::make_shared<bool>(false);
+    for (const auto& [id, reading] : *readings_) reading->is_cancelled = true;
   }
 
  private:
@@ -149,16 +167,21 @@ class DirectoryStore final : public FileStore {
     workers.post([&executor, &workers, tree = std::move(tree), reading = std::move(reading)] {
       auto result = read_piece(*tree, *reading);
       executor.post([&executor, &workers, tree, reading, result = std::move(result)]() mutable {
-        if (*reading->is_cancelled)
+        if (result && !reading->is_cancelled) result = reading->sink.on_bytes(reading->piece);
+        reading->delivered += reading->piece.size();
+        if (reading->is_cancelled)
           result = fail(ErrorCode::canceled,
                         tree->what("get", reading->request.key) + ": given up by the caller");
-        if (result) result = reading->sink.on_bytes(reading->piece);
-        reading->delivered += reading->piece.size();
         if (result && reading->delivered < reading->request.length)
           return step(executor, workers, std::move(tree), std::move(reading));
-        reading->done(std::move(result));
+        end(*reading, std::move(result));
       });
     });
+  }
+
+  static void end(Reading& reading, Result<void> result) {
+    reading.readings->erase(reading.id);
+    reading.done(std::move(result));
   }
 
   static Result<void> read_piece(const Tree& tree, Reading& reading) {
@@ -205,7 +228,9 @@ class DirectoryStore final : public FileStore {
   std::shared_ptr<Tree> tree_;
   std::string name_;
   std::deque<KeptCursor> cursors_;
-  // Of the calls under way; replaced by each cancel_all().
+  std::uint64_t last_id_ = 0;
+  std::shared_ptr<Readings> readings_;
+  // Of the other calls under way; replaced by each cancel_all().
   std::shared_ptr<bool> is_cancelled_;
 };
 

@@ -2,6 +2,7 @@
 #include "store/memory/memory_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "store/encoding.h"
 #include "store/paging.h"
@@ -11,13 +12,16 @@ namespace shoal::store {
 struct MemoryStore::Waiting {
   std::uint64_t last_id = 0;
   std::map<std::uint64_t, Finish> calls;
+  std::uint64_t running = 0;  // the call whose sink is being fed
 
   void finish(std::uint64_t id, const Error* given_up) {
     const auto found = calls.find(id);
     if (found == calls.end()) return;
     Finish call = std::move(found->second);
     calls.erase(found);
+    const std::uint64_t outer = std::exchange(running, id);  // a sink may give up another call
     call(given_up);
+    running = outer;
   }
 };
 
@@ -64,8 +68,8 @@ const std::string* MemoryStore::find(const std::string& key) const {
 
 // Runs `work` in a later task, or gives it up; either way `done` runs once, on the executor.
 template <typename T>
-void MemoryStore::answer(const char* doing, const std::string& key,
-                         std::move_only_function<Result<T>()> work, Done<T> done) {
+CallId MemoryStore::answer(const char* doing, const std::string& key,
+                           std::move_only_function<Result<T>()> work, Done<T> done) {
   counts_.in_flight_max = std::max(counts_.in_flight_max, ++counts_.in_flight);
   const std::uint64_t id = ++waiting_->last_id;
   std::string what = std::string(doing) + " " + name_ + "/" + key;
@@ -89,6 +93,13 @@ void MemoryStore::answer(const char* doing, const std::string& key,
     if (const auto alive = waiting.lock()) alive->finish(id, nullptr);
   };
   executor_.post(std::move(task));
+  return CallId{id};
+}
+
+void MemoryStore::cancel(CallId call) {
+  const Error error(ErrorCode::canceled, "given up by the caller");
+  if (call.value == waiting_->running) waiting_->running = 0;  // deliver() looks at it
+  waiting_->finish(call.value, &error);
 }
 
 void MemoryStore::cancel_all() {
@@ -117,9 +128,9 @@ void MemoryStore::head(const std::string& key, Done<ObjectInfo> done) {
       std::move(done));
 }
 
-void MemoryStore::get(const GetRequest& request, BodySink& sink, Done<void> done) {
+CallId MemoryStore::get(const GetRequest& request, BodySink& sink, Done<void> done) {
   ++counts_.get;
-  answer<void>(
+  return answer<void>(
       "get", request.key, [this, request, &sink] { return deliver(request, sink); },
       std::move(done));
 }
@@ -143,10 +154,12 @@ Result<void> MemoryStore::deliver(const GetRequest& request, BodySink& sink) {
   // A copy: the sink may change the object it is reading.
   const std::string content = object->content.substr(request.offset, request.length);
   const std::uint64_t piece = piece_bytes_ == 0 ? content.size() : piece_bytes_;
+  const auto waiting = waiting_;
   for (std::uint64_t at = 0; at < content.size(); at += piece) {
     const auto bytes = as_bytes(content).subspan(at, std::min(piece, content.size() - at));
     counts_.get_bytes += bytes.size();
     SHOAL_CHECK_OK(sink.on_bytes(bytes));
+    if (waiting->running == 0) return fail(ErrorCode::canceled, what + ": given up by the caller");
   }
   return {};
 }

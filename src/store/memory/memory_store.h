@@ -37,7 +37,7 @@ class MemoryStore final : public ObjectStore {
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   void head(const std::string& key, Done<ObjectInfo> done) override;
-  void get(const GetRequest& request, BodySink& sink, Done<void> done) override;
+  CallId get(const GetRequest& request, BodySink& sink, Done<void> done) override;
   void list(const ListRequest& request, Done<ListPage> done) override;
   void put(const PutRequest& request, Done<PutResult> done) override;
   void create_upload(const std::string& key, Done<UploadId> done) override;
@@ -50,6 +50,7 @@ class MemoryStore final : public ObjectStore {
               Done<AppendResult> done) override;
   void remove(const std::string& key, Done<void> done) override;
   void copy(const std::string& source, const std::string& target, Done<PutResult> done) override;
+  void cancel(CallId call) override;
   void cancel_all() override;
 
  private:
@@ -68,8 +69,8 @@ class MemoryStore final : public ObjectStore {
   struct Waiting;
 
   template <typename T>
-  void answer(const char* doing, const std::string& key, std::move_only_function<Result<T>()> work,
-              Done<T> done);
+  CallId answer(const char* doing, const std::string& key,
+                std::move_only_function<Result<T>()> work, Done<T> done);
   Result<const Object*> lookup(const char* doing, const std::string& key) const;
   Result<void> deliver(const GetRequest& request, BodySink& sink);
   Result<PutResult> store(const std::string& key, std::string content);

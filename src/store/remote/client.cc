@@ -56,12 +56,18 @@ Client::Client(LoopExecutor& executor, http::Transport& transport, Service servi
       service_(std::move(service)),
       name_(std::string(service_.words->scheme) + "://" + service_.address.bucket()) {}
 
-void Client::run(Call call, Done<Answer> done) {
+CallId Client::run(Call call, Done<Answer> done) {
   const std::uint64_t id = ++last_id_;
   auto exchange =
       std::make_shared<Exchange>(shared_from_this(), id, std::move(call), std::move(done));
   exchanges_.emplace(id, exchange.get());
   exchange->start(exchange);
+  return {id};
+}
+
+void Client::cancel(CallId call) {
+  const auto found = exchanges_.find(call.value);
+  if (found != exchanges_.end()) found->second->cancel();
 }
 
 void Client::cancel_all() {
@@ -69,7 +75,7 @@ void Client::cancel_all() {
   for (const auto& [id, exchange] : exchanges_) exchange->cancel();
 }
 
-http::Request Client::make_request(const Call& call) {
+http::Request Client::make_request(const Call& call, Duration time_left) {
   const BucketAddress& address = service_.address;
   Draft draft{.method = http::name_of(call.method),
               .address = &address,
@@ -86,7 +92,7 @@ http::Request Client::make_request(const Call& call) {
                         .url = address.url(draft.path, draft.query),
                         .headers = {},
                         .body = call.body,
-                        .deadline = call.deadline};
+                        .deadline = time_left};
   request.headers.reserve(draft.headers.size());
   for (auto& [name, value] : draft.headers)
     request.headers.push_back({std::move(name), std::move(value)});

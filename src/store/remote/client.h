@@ -23,7 +23,7 @@ struct Call {
   std::vector<NameValue> query{};
   std::vector<NameValue> headers{};
   ByteSpan body{};  // borrowed until `done`
-  Duration deadline{};
+  Duration deadline{};  // of the call, however many requests it takes; zero: none
   // For a GET: where the bytes of a good answer go, and what the answer must be.
   BodySink* sink = nullptr;
   std::uint64_t offset = 0;
@@ -49,7 +49,11 @@ class Client final : public std::enable_shared_from_this<Client> {
  public:
   Client(LoopExecutor& executor, http::Transport& transport, Service service);
 
-  void run(Call call, Done<Answer> done);
+  CallId run(Call call, Done<Answer> done);
+  // Gives up one call; unknown ids are ignored.
+  void cancel(CallId call);
+  // An id for a call that never reaches the service.
+  [[nodiscard]] CallId unused_id() { return {++last_id_}; }
   // Also before the owner goes: every `done` runs with ErrorCode::canceled.
   void cancel_all();
 
@@ -62,7 +66,7 @@ class Client final : public std::enable_shared_from_this<Client> {
 
  private:
   class Exchange;
-  [[nodiscard]] http::Request make_request(const Call& call);
+  [[nodiscard]] http::Request make_request(const Call& call, Duration time_left);
   [[nodiscard]] ServiceRefusal read_refusal(const Call& call, const http::ResponseHead& head,
                                             std::string_view body) const;
   // Whether a request signed for `signed_region` (at `signed_offset`) is worth another try.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/remote/exchange.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/limits.h"
@@ -42,14 +43,25 @@ std::optional<std::uint64_t> content_length(const http::ResponseHead& head) {
 
 Client::Exchange::Exchange(std::shared_ptr<Client> client, std::uint64_t id, Call call,
                            Done<Answer> done)
-    : client_(std::move(client)), id_(id), call_(std::move(call)), done_(std::move(done)) {}
+    : client_(std::move(client)), id_(id), call_(std::move(call)), done_(std::move(done)) {
+  if (call_.deadline > Duration::zero())
+    give_up_at_ = client_->executor_.clock().now() + call_.deadline;
+}
+
+// Zero when there is no deadline; a deadline that has passed leaves the transport one moment, in
+// which it says so.
+Duration Client::Exchange::time_left() const {
+  if (give_up_at_ == TimePoint::max()) return Duration::zero();
+  return std::max<Duration>(give_up_at_ - client_->executor_.clock().now(),
+                            std::chrono::milliseconds(1));
+}
 
 void Client::Exchange::start(const std::shared_ptr<Exchange>& self) {
   signed_region_ = client_->service_.region;
   signed_offset_ = client_->clock_offset_;
   answer_ = {};
   received_ = 0;
-  request_ = client_->make_request(call_);
+  request_ = client_->make_request(call_, time_left());
   exchange_ = client_->transport_.start(
       request_, *this, [self](Result<void> result) { self->finish(self, std::move(result)); });
 }

@@ -29,11 +29,13 @@ class Client::Exchange final : public http::ResponseSink {
   [[nodiscard]] Result<void> check_get(const http::ResponseHead& head) const;
   [[nodiscard]] Error replaced(std::string_view why) const;
   [[nodiscard]] std::string what() const;  // "get s3://bucket/key"
+  [[nodiscard]] Duration time_left() const;
 
   std::shared_ptr<Client> client_;
   std::uint64_t id_;
   Call call_;
   Done<Answer> done_;
+  TimePoint give_up_at_ = TimePoint::max();
   bool is_cancelled_ = false;
   bool region_tried_ = false;
   bool clock_tried_ = false;

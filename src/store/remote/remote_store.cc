@@ -28,7 +28,8 @@ class RemoteStore final : public ObjectStore {
 
   const std::string& name() const override { return client_->name(); }
   void head(const std::string& key, Done<ObjectInfo> done) override;
-  void get(const GetRequest& request, BodySink& sink, Done<void> done) override;
+  CallId get(const GetRequest& request, BodySink& sink, Done<void> done) override;
+  void cancel(CallId call) override { client_->cancel(call); }
   void list(const ListRequest& request, Done<ListPage> done) override;
   void put(const PutRequest& request, Done<PutResult> done) override;
   void create_upload(const std::string& key, Done<UploadId> done) override;
@@ -119,9 +120,12 @@ void RemoteStore::head(const std::string& key, Done<ObjectInfo> done) {
   });
 }
 
-void RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> done) {
-  if (refuse_key(request.key, done)) return;
-  if (request.length == 0) return answer_later<void>({}, std::move(done));
+CallId RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> done) {
+  if (refuse_key(request.key, done)) return client_->unused_id();
+  if (request.length == 0) {
+    answer_later<void>({}, std::move(done));
+    return client_->unused_id();
+  }
   Call call{.doing = "get", .method = http::Method::get, .key = request.key};
   const bool is_whole = request.offset == 0 && request.object_size == request.length;
   if (!is_whole) {
@@ -137,7 +141,7 @@ void RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> done
   call.length = request.length;
   call.object_size = request.object_size;
   call.if_match = request.if_match;
-  client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
+  return client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
     done({});
   });

@@ -28,7 +28,7 @@ class FakeTransport final : public http::Transport {
     bodies.emplace_back(as_text(request.body));
     const std::uint64_t id = sent.size();
     calls_.emplace(id, std::pair(&sink, std::move(done)));
-    loop_.post([this, id] { finish(id); });
+    loop_.after(answer_delay, [this, id] { finish(id); });
     return {id};
   }
   void cancel(http::ExchangeId exchange) override {
@@ -41,6 +41,7 @@ class FakeTransport final : public http::Transport {
   }
 
   std::deque<FakeAnswer> answers;
+  Duration answer_delay{};
   std::vector<http::Request> sent;
   std::vector<std::string> bodies;
 

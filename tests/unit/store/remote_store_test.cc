@@ -144,6 +144,20 @@ TEST_F(RemoteStoreTest, the_region_is_learned_once_for_all_requests) {
   EXPECT_NE(header(2, "Authorization").find("/eu-west-1/s3/"), std::string::npos);
 }
 
+TEST_F(RemoteStoreTest, the_deadline_of_a_get_bounds_all_its_requests_together) {
+  transport.answers = {{.status = 301, .headers = {{"x-amz-bucket-region", "eu-west-1"}}},
+                       {.status = 200, .headers = {{"Content-Length", "4"}}, .body = "body"}};
+  transport.answer_delay = std::chrono::seconds(3);
+  TextSink sink;
+  std::optional<Result<void>> outcome;
+  store->get({.key = "k", .length = 4, .object_size = 4, .deadline = std::chrono::seconds(10)},
+             sink, [&](Result<void> result) { outcome = std::move(result); });
+  loop.run_until([&] { return outcome.has_value(); });
+  ASSERT_EQ(transport.sent.size(), 2u);
+  EXPECT_EQ(transport.sent[0].deadline, std::chrono::seconds(10));
+  EXPECT_EQ(transport.sent[1].deadline, std::chrono::seconds(7));
+}
+
 TEST_F(RemoteStoreTest, the_region_may_stand_in_the_body_and_is_tried_once) {
   open(Scheme::s3, {.endpoint = "http://minio:9000", .region = "us-east-1"});
   const auto refusal = [](const std::string& region) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "store/fault.h"
@@ -202,6 +203,82 @@ TEST_F(RetryTest, cancel_ends_calls_that_wait_for_their_turn_or_their_next_try) 
   EXPECT_EQ(canceled, 5);
 }
 
+TEST_F(RetryTest, cancel_of_one_get_takes_it_out_wherever_it_waits) {
+  Governor governor({.requests_per_second = 1});
+  // The first try of each fails and its next one is far away; the last ones wait for the budget.
+  open({.error = 1}, {.attempts_max = 100, .delay_min = 40s, .delay_max = 40s}, &governor);
+  memory->add("object", "x");
+  std::vector<TextSink> sinks(4);
+  std::vector<CallId> ids;
+  std::vector<std::string> log;
+  for (std::size_t i = 0; i < sinks.size(); ++i)
+    ids.push_back(store->get(
+        {.key = "object", .length = 1, .deadline = 60s}, sinks[i], [&, i](Result<void> result) {
+          ASSERT_FALSE(result);
+          log.push_back(std::to_string(i) + " " + std::string(name_of(result.error().code())));
+        }));
+  const auto start = now();
+  loop.run_until([&] { return faults.calls == 2; });
+  loop.run_one();         // the second failure arrives
+  store->cancel(ids[0]);  // waits for its next try
+  store->cancel(ids[3]);  // waits for the budget behind another one
+  EXPECT_TRUE(log.empty()) << "done ran inside cancel";
+  loop.run_one();
+  loop.run_one();
+  EXPECT_EQ(log, (std::vector<std::string>{"0 canceled", "3 canceled"}));
+  EXPECT_LT(now() - start, 2s) << "no wait was sat out";
+  loop.run_all();
+  EXPECT_EQ(log.size(), 4u);
+  EXPECT_EQ(std::ranges::count(log, "1 unavailable") + std::ranges::count(log, "2 unavailable"), 2);
+}
+
+TEST_F(RetryTest, cancel_reaches_a_get_that_is_under_way_below_and_is_not_repeated) {
+  open({.delay = 1, .delay_max = 1h});
+  memory->add("object", "x");
+  TextSink sink;
+  std::optional<Result<void>> outcome;
+  const CallId id = store->get({.key = "object", .length = 1}, sink,
+                               [&](Result<void> result) { outcome = std::move(result); });
+  const auto start = now();
+  store->cancel(id);
+  EXPECT_FALSE(outcome);
+  loop.run_until([&] { return outcome.has_value(); });
+  ASSERT_TRUE(outcome && !*outcome);
+  EXPECT_EQ(outcome->error().code(), ErrorCode::canceled);
+  EXPECT_EQ(now(), start) << "the delay was not sat out";
+  loop.run_all();
+  EXPECT_EQ(faults.calls, 1u);
+  EXPECT_EQ(memory->counts().get, 0u);
+}
+
+TEST_F(RetryTest, a_try_that_could_only_start_behind_the_deadline_is_not_waited_for) {
+  open({.error = 1}, {.attempts_max = 100, .delay_min = 100s, .delay_max = 100s});
+  memory->add("object", "x");
+  TextSink sink;
+  const auto start = now();
+  const auto result = get("object", 1, sink, "", 2s);
+  ASSERT_FALSE(result);
+  EXPECT_LE(now() - start, 2s);
+  EXPECT_EQ(result.error().code(), ErrorCode::unavailable) << "the last error, not a timeout";
+  EXPECT_NE(result.error().message().find("no time for another"), std::string::npos)
+      << result.error().to_string();
+}
+
+TEST_F(RetryTest, a_call_waits_for_the_budget_no_longer_than_its_deadline) {
+  Governor governor({.bytes_per_second = 1});
+  open({}, {}, &governor);
+  const ETag etag = memory->add("object", std::string(1000, 'x'));
+  TextSink first;
+  ASSERT_TRUE(get("object", 1000, first, etag, 1s)) << "a large request must pass some time";
+  TextSink second;
+  const auto start = now();
+  const auto result = get("object", 1000, second, etag, 3s);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::timeout);
+  EXPECT_EQ(now() - start, 3s);
+  EXPECT_EQ(memory->counts().get, 1u);
+}
+
 TEST_F(RetryTest, a_destroyed_store_ends_its_calls_once) {
   open({.error = 0.5, .delay = 0.5, .delay_max = 50ms});
   memory->add("object", "x");
@@ -239,14 +316,74 @@ TEST(Governor, one_burst_of_refusals_halves_the_rate_once_and_success_raises_it)
     EXPECT_EQ(governor.admit(now, 0), Duration::zero());
     now += 1ms;
   }
+  EXPECT_FALSE(governor.is_slowed());
   for (int i = 0; i < 100; ++i) governor.on_throttled(now, 0ms);
+  EXPECT_TRUE(governor.is_slowed());
   const double halved = governor.stats().requests_per_second;
   EXPECT_NEAR(halved, 500, 25);
   EXPECT_EQ(governor.stats().throttled, 100u);
   for (int i = 0; i < 500; ++i) governor.on_success(now);
-  EXPECT_GT(governor.stats().requests_per_second, halved + 10);
+  EXPECT_EQ(governor.stats().requests_per_second, halved) << "answers of before the refusal";
+  for (int i = 0; i < 500; ++i) governor.on_success(now += 1ms);
+  EXPECT_GT(governor.stats().requests_per_second, halved * 1.3);
   governor.on_success(now + 10min);
   EXPECT_EQ(governor.stats().requests_per_second, 0) << "forgotten after two quiet minutes";
+}
+
+// A service that takes so many requests per second and refuses the rest, and a volume that would
+// send 2000.
+struct ThrottlingService {
+  explicit ThrottlingService(Governor::Limits limits) : governor(limits) {}
+  void run(Duration time, double capacity) {
+    accepted = refused = 0;
+    double room = 1;
+    for (const TimePoint end = now + time; now < end; now += 500us) {
+      room = std::min(capacity / 20, room + capacity / 2000);
+      if (governor.admit(now, 0) > Duration::zero()) continue;
+      if (room >= 1) {
+        room -= 1;
+        ++accepted;
+        governor.on_success(now);
+      } else {
+        ++refused;
+        governor.on_throttled(now, 0ms);
+      }
+    }
+  }
+  Governor governor;
+  TimePoint now{1h};
+  int accepted = 0;
+  int refused = 0;
+};
+
+TEST(Governor, a_short_refusal_costs_a_few_seconds) {
+  ThrottlingService service({});
+  service.run(3s, 1e6);
+  EXPECT_EQ(service.accepted, 6000);
+  service.run(1s, 400);
+  EXPECT_GT(service.refused, 0);
+  service.run(6s, 1e6);
+  EXPECT_EQ(service.refused, 0);
+  service.run(2s, 1e6);
+  EXPECT_EQ(service.accepted, 4000) << "the full rate is back";
+  EXPECT_FALSE(service.governor.is_slowed());
+}
+
+TEST(Governor, a_lasting_limit_is_used_well_with_few_refusals) {
+  ThrottlingService service({});
+  service.run(5s, 500);
+  service.run(60s, 500);
+  EXPECT_GT(service.accepted, 60 * 500 * 70 / 100);
+  EXPECT_LT(service.refused, service.accepted / 20);
+}
+
+TEST(Governor, the_rate_that_was_asked_for_is_never_exceeded_after_a_recovery) {
+  ThrottlingService service({.requests_per_second = 300});
+  service.run(2s, 1e6);
+  service.run(1s, 100);
+  service.run(10s, 1e6);
+  EXPECT_LE(service.accepted, 300 * 10 + 40);
+  EXPECT_GE(service.accepted, 300 * 7);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -391,6 +392,148 @@ TEST(LoopThread, threads_carry_their_name) {
     name.set_value(text);
   });
   EXPECT_EQ(name.get_future().get(), "a-name-longer-t");
+}
+
+// ---- sockets
+
+struct SocketPair {
+  SocketPair() {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ours = Fd(ends[0]);
+    theirs = Fd(ends[1]);
+  }
+  Fd ours;
+  Fd theirs;
+};
+
+TEST(Loop, a_receiver_gets_every_byte_in_order_and_then_the_end) {
+  auto loop = make_loop();
+  SocketPair pair;
+  std::string sent;
+  for (int i = 0; i < 400'000; ++i) sent += static_cast<char>('a' + i * 7 % 26);
+  std::thread peer([&] {
+    for (std::size_t at = 0; at < sent.size();) {
+      const ssize_t count = ::send(pair.theirs.get(), sent.data() + at,
+                                   std::min<std::size_t>(30'001, sent.size() - at), 0);
+      ASSERT_GT(count, 0);
+      at += static_cast<std::size_t>(count);
+    }
+    shutdown(pair.theirs.get(), SHUT_WR);
+  });
+  std::string got;
+  int ends = 0;
+  const auto id = loop->receive(pair.ours.get(), [&](Result<ByteSpan> piece) {
+    ASSERT_TRUE(piece) << piece.error().to_string();
+    EXPECT_EQ(ends, 0);
+    if (piece->empty()) ++ends;
+    got += as_text(*piece);
+  });
+  loop->run_until([&] { return ends > 0; });
+  peer.join();
+  EXPECT_EQ(got, sent);
+  loop->stop_receiving(id);
+  loop->stop_receiving(id);
+}
+
+TEST(Loop, a_stopped_receiver_is_silent_also_when_it_stops_itself) {
+  auto loop = make_loop();
+  SocketPair pair;
+  int calls = 0;
+  Loop::ReceiverId id;
+  id = loop->receive(pair.ours.get(), [&](Result<ByteSpan>) {
+    ++calls;
+    loop->stop_receiving(id);
+  });
+  ASSERT_EQ(::send(pair.theirs.get(), "x", 1, 0), 1);
+  loop->run_until([&] { return calls == 1; });
+  ASSERT_EQ(::send(pair.theirs.get(), "y", 1, 0), 1);
+  // Another receiver takes over the stream where the first one left it.
+  std::string got;
+  const auto second =
+      loop->receive(pair.ours.get(), [&](Result<ByteSpan> piece) { got += as_text(*piece); });
+  loop->run_until([&] { return !got.empty(); });
+  EXPECT_EQ(got, "y");
+  EXPECT_EQ(calls, 1);
+  loop->stop_receiving(second);
+}
+
+TEST(Loop, more_receivers_than_buffers_all_get_their_bytes) {
+  auto loop = make_loop();
+  constexpr std::size_t kPairs = 300;
+  std::vector<SocketPair> pairs(kPairs);
+  std::vector<std::string> got(kPairs);
+  std::size_t complete = 0;
+  for (std::size_t i = 0; i < kPairs; ++i) {
+    ASSERT_EQ(::send(pairs[i].theirs.get(), "0123456789", 10, 0), 10);
+    loop->receive(pairs[i].ours.get(), [&, i](Result<ByteSpan> piece) {
+      got[i] += as_text(*piece);
+      if (got[i].size() == 10) ++complete;
+    });
+  }
+  loop->run_until([&] { return complete == kPairs; });
+  for (const std::string& text : got) EXPECT_EQ(text, "0123456789");
+}
+
+TEST(Loop, a_send_of_more_than_the_socket_holds_ends_when_all_is_taken) {
+  auto loop = make_loop();
+  SocketPair pair;
+  const std::vector<std::byte> source(3 << 20, std::byte{'z'});
+  std::size_t received = 0;
+  loop->receive(pair.theirs.get(), [&](Result<ByteSpan> piece) { received += piece->size(); });
+  std::optional<Result<std::size_t>> outcome;
+  loop->send(pair.ours.get(), source,
+             [&](Result<std::size_t> result) { outcome = std::move(result); });
+  EXPECT_FALSE(outcome);
+  loop->run_until([&] { return outcome && received == source.size(); });
+  ASSERT_TRUE(*outcome);
+  EXPECT_EQ(**outcome, source.size());
+}
+
+TEST(Loop, shutdown_ends_a_send_that_nobody_takes) {
+  auto loop = make_loop();
+  SocketPair pair;
+  const std::vector<std::byte> source(8 << 20);
+  std::optional<Result<std::size_t>> outcome;
+  loop->send(pair.ours.get(), source,
+             [&](Result<std::size_t> result) { outcome = std::move(result); });
+  loop->after(1ms, [&] { shutdown(pair.ours.get(), SHUT_RDWR); });
+  loop->run_until([&] { return outcome.has_value(); });
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(outcome->error().code(), ErrorCode::io);
+}
+
+TEST(Loop, a_socket_closed_in_the_turn_of_its_receive_does_not_give_its_number_away) {
+  auto loop = make_loop();
+  SocketPair first;
+  bool wrong = false;
+  std::string got;
+  std::optional<SocketPair> second;
+  loop->after(0ms, [&] {
+    const auto id = loop->receive(first.ours.get(), [&](Result<ByteSpan>) { wrong = true; });
+    loop->stop_receiving(id);
+    loop->close(std::move(first.ours));
+    second.emplace();  // would get the same number, had it been closed already
+    EXPECT_EQ(::send(second->theirs.get(), "mine", 4, 0), 4);
+    loop->receive(second->ours.get(), [&](Result<ByteSpan> piece) { got += as_text(*piece); });
+  });
+  loop->run_until([&] { return got.size() == 4; });
+  EXPECT_FALSE(wrong);
+  EXPECT_EQ(got, "mine");
+  char byte = 0;
+  EXPECT_EQ(::recv(first.theirs.get(), &byte, 1, 0), 0) << "the other side sees the end";
+}
+
+TEST(Loop, a_stopped_loop_can_be_run_again_and_receives_on) {
+  auto loop = make_loop();
+  SocketPair pair;
+  std::string got;
+  loop->receive(pair.ours.get(), [&](Result<ByteSpan> piece) { got += as_text(*piece); });
+  loop->after(0ms, [&] { loop->stop(); });
+  loop->run();
+  ASSERT_EQ(::send(pair.theirs.get(), "later", 5, 0), 5);
+  loop->run_until([&] { return got.size() == 5; });
+  EXPECT_EQ(got, "later");
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: every exchange ends exactly once, with the response or with an error that says what to do.
-// Method: the real transport on a real loop against a scripted server on loopback.
-
-#include "http/curl_transport.h"
+// Method: each transport on a real loop against a scripted server on loopback, the same cases for
+// all.
+#include "http/transport.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,15 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
+#include "http/curl_transport.h"
+#include "http/default_transport.h"
+#include "http/ring_transport.h"
 #include "scripted_server.h"
 #include "sys/file.h"
 
@@ -45,16 +50,39 @@ struct Collector final : ResponseSink {
   std::function<void()> during_body;
 };
 
-class CurlTransport : public ::testing::Test {
- protected:
-  CurlTransport() : loop_(std::move(*sys::Loop::create({}))) { restart({}); }
+using Make = Result<std::unique_ptr<Transport>> (*)(sys::Loop&, const TransportOptions&);
+struct Kind {
+  const char* name;
+  Make make;
+};
+void PrintTo(const Kind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 
-  void restart(const CurlOptions& options) {
+Result<std::unique_ptr<Transport>> make_curl(sys::Loop& loop, const TransportOptions& options) {
+  return make_curl_transport(loop, {.connections_max = options.connections_max,
+                                    .user_agent = options.user_agent,
+                                    .ca_bundle = options.ca_bundle,
+                                    .counters = options.counters});
+}
+Result<std::unique_ptr<Transport>> make_ring(sys::Loop& loop, const TransportOptions& options) {
+  return make_ring_transport(loop, {.connections_max = options.connections_max,
+                                    .user_agent = options.user_agent,
+                                    .counters = options.counters});
+}
+
+class TransportConformance : public ::testing::TestWithParam<Kind> {
+ protected:
+  TransportConformance() : loop_(std::move(*sys::Loop::create({}))) { restart({}); }
+
+  void restart(TransportOptions options) {
     transport_.reset();
-    auto transport = make_curl_transport(*loop_, options);
+    options.counters = &counters_;
+    auto transport = GetParam().make(*loop_, options);
     EXPECT_TRUE(transport);
     transport_ = std::move(*transport);
   }
+  [[nodiscard]] bool speaks_tls() const { return std::string_view(GetParam().name) != "ring"; }
 
   // Runs one exchange to its end.
   Result<void> run(const Request& request, ResponseSink& sink) {
@@ -77,6 +105,7 @@ class CurlTransport : public ::testing::Test {
     return outcome ? Error(ErrorCode::bug, "no error") : outcome.error();
   }
 
+  TransportCounters counters_;
   std::unique_ptr<sys::Loop> loop_;
   std::unique_ptr<Transport> transport_;
 };
@@ -85,7 +114,7 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST_F(CurlTransport, status_headers_and_body_arrive_as_sent) {
+TEST_P(TransportConformance, status_headers_and_body_arrive_as_sent) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{
         "HTTP/1.1 206 Partial\r\nETag:  \"a\" \r\nX-Empty:\r\nContent-Length: 5\r\n\r\nhello"};
@@ -101,7 +130,7 @@ TEST_F(CurlTransport, status_headers_and_body_arrive_as_sent) {
   EXPECT_EQ(sink.body, "hello");
 }
 
-TEST_F(CurlTransport, the_request_is_sent_as_it_is_and_nothing_is_added) {
+TEST_P(TransportConformance, the_request_is_sent_as_it_is_and_nothing_is_added) {
   ScriptedServer server([](const std::string&, const std::string&) { return Answer{ok("")}; });
   restart({.user_agent = "shoal-test"});
   Collector sink;
@@ -116,7 +145,7 @@ TEST_F(CurlTransport, the_request_is_sent_as_it_is_and_nothing_is_added) {
   EXPECT_EQ(std::count(head.begin(), head.end(), '\n'), 5) << head;  // with Host: nothing else
 }
 
-TEST_F(CurlTransport, each_method_sends_its_line_and_body_on_one_reused_connection) {
+TEST_P(TransportConformance, each_method_sends_its_line_and_body_on_one_reused_connection) {
   ScriptedServer server([](const std::string& head, const std::string& body) {
     if (head.starts_with("HEAD")) return Answer{"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"};
     return Answer{ok(head.substr(0, head.find(' ')) + ":" + body)};
@@ -142,7 +171,7 @@ TEST_F(CurlTransport, each_method_sends_its_line_and_body_on_one_reused_connecti
       EXPECT_FALSE(has(head, unwanted)) << head;
 }
 
-TEST_F(CurlTransport, a_large_upload_is_sent_without_waiting_for_100_continue) {
+TEST_P(TransportConformance, a_large_upload_is_sent_without_waiting_for_100_continue) {
   ScriptedServer server([](const std::string&, const std::string& body) {
     return Answer{ok(std::to_string(body.size()))};
   });
@@ -152,7 +181,7 @@ TEST_F(CurlTransport, a_large_upload_is_sent_without_waiting_for_100_continue) {
   EXPECT_EQ(sink.body, std::to_string(body.size()));
 }
 
-TEST_F(CurlTransport, interim_responses_redirects_and_trailers_do_not_confuse_the_head) {
+TEST_P(TransportConformance, interim_responses_redirects_and_trailers_do_not_confuse_the_head) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{
         "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -169,7 +198,7 @@ TEST_F(CurlTransport, interim_responses_redirects_and_trailers_do_not_confuse_th
   EXPECT_EQ(server.requests(), 1u);
 }
 
-TEST_F(CurlTransport, ten_thousand_small_gets_share_a_few_connections) {
+TEST_P(TransportConformance, ten_thousand_small_gets_share_a_few_connections) {
   ScriptedServer server([](const std::string& head, const std::string&) {
     return Answer{ok(head.substr(5, head.find(' ', 5) - 5))};
   });
@@ -196,9 +225,11 @@ TEST_F(CurlTransport, ten_thousand_small_gets_share_a_few_connections) {
     if (sinks[i].body != std::to_string(i)) ++wrong;
   EXPECT_EQ(wrong, 0u);
   EXPECT_LE(server.connections(), 8u);
+  EXPECT_EQ(counters_.requests, kExchanges);
+  EXPECT_EQ(counters_.connections_opened, server.connections());
 }
 
-TEST_F(CurlTransport, a_body_shorter_than_announced_is_unavailable_and_may_be_tried_again) {
+TEST_P(TransportConformance, a_body_shorter_than_announced_is_unavailable_and_may_be_tried_again) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", After::close};
   });
@@ -209,14 +240,14 @@ TEST_F(CurlTransport, a_body_shorter_than_announced_is_unavailable_and_may_be_tr
   EXPECT_FALSE(has(error.message(), "secret")) << error.message();
 }
 
-TEST_F(CurlTransport, a_chunked_body_cut_short_is_unavailable) {
+TEST_P(TransportConformance, a_chunked_body_cut_short_is_unavailable) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", After::close};
   });
   EXPECT_EQ(error_of({.url = server.url("/k")}).code(), ErrorCode::unavailable);
 }
 
-TEST_F(CurlTransport, a_reset_is_unavailable_and_a_put_may_have_had_its_effect) {
+TEST_P(TransportConformance, a_reset_is_unavailable_and_a_put_may_have_had_its_effect) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"", After::reset};
   });
@@ -229,7 +260,7 @@ TEST_F(CurlTransport, a_reset_is_unavailable_and_a_put_may_have_had_its_effect) 
   EXPECT_EQ(put.retry(), Retry::unknown_effect);
 }
 
-TEST_F(CurlTransport, a_silent_server_ends_at_the_deadline_as_timeout) {
+TEST_P(TransportConformance, a_silent_server_ends_at_the_deadline_as_timeout) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", After::hang};
   });
@@ -241,7 +272,7 @@ TEST_F(CurlTransport, a_silent_server_ends_at_the_deadline_as_timeout) {
   EXPECT_LT(loop_->clock().now() - start, limits::kStallTimeout);  // not ended by the stall timer
 }
 
-TEST_F(CurlTransport, a_deadline_also_covers_waiting_for_a_connection) {
+TEST_P(TransportConformance, a_deadline_also_covers_waiting_for_a_connection) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"", After::hang};
   });
@@ -260,7 +291,7 @@ TEST_F(CurlTransport, a_deadline_also_covers_waiting_for_a_connection) {
   loop_->run_until([&] { return first_done; });
 }
 
-TEST_F(CurlTransport, cancel_ends_queued_and_running_exchanges_later_with_canceled) {
+TEST_P(TransportConformance, cancel_ends_queued_and_running_exchanges_later_with_canceled) {
   ScriptedServer server([this](const std::string& head, const std::string&) {
     loop_->post([] {});  // wakes run_until, which watches the number of requests
     if (head.starts_with("GET /slow")) return Answer{"", After::hang};
@@ -289,7 +320,7 @@ TEST_F(CurlTransport, cancel_ends_queued_and_running_exchanges_later_with_cancel
   EXPECT_EQ(sinks[2].body, "fast");
 }
 
-TEST_F(CurlTransport, a_sink_may_cancel_its_own_exchange_and_start_another) {
+TEST_P(TransportConformance, a_sink_may_cancel_its_own_exchange_and_start_another) {
   ScriptedServer server([](const std::string&, const std::string&) { return Answer{ok("body")}; });
   Collector sink;
   Collector second;
@@ -312,7 +343,7 @@ TEST_F(CurlTransport, a_sink_may_cancel_its_own_exchange_and_start_another) {
   EXPECT_EQ(second.body, "body");
 }
 
-TEST_F(CurlTransport, an_error_of_the_sink_is_the_outcome) {
+TEST_P(TransportConformance, an_error_of_the_sink_is_the_outcome) {
   ScriptedServer server([](const std::string&, const std::string&) { return Answer{ok("body")}; });
   Collector sink;
   sink.refuse_head = true;
@@ -325,7 +356,7 @@ TEST_F(CurlTransport, an_error_of_the_sink_is_the_outcome) {
   EXPECT_TRUE(run({.url = server.url("/k")}, clean));
 }
 
-TEST_F(CurlTransport, a_refused_connection_is_unavailable_with_advice) {
+TEST_P(TransportConformance, a_refused_connection_is_unavailable_with_advice) {
   std::string url;
   {
     const ScriptedServer closed([](const std::string&, const std::string&) { return Answer{}; });
@@ -338,13 +369,13 @@ TEST_F(CurlTransport, a_refused_connection_is_unavailable_with_advice) {
   EXPECT_FALSE(error.remedy().empty());
 }
 
-TEST_F(CurlTransport, an_unknown_host_is_unavailable_and_named) {
+TEST_P(TransportConformance, an_unknown_host_is_unavailable_and_named) {
   const Error error = error_of({.url = "http://no-such-host.invalid/k"});
   EXPECT_EQ(error.code(), ErrorCode::unavailable);
   EXPECT_TRUE(has(error.message(), "no-such-host.invalid")) << error.message();
 }
 
-TEST_F(CurlTransport, a_peer_that_does_not_speak_http_is_reported_and_not_retried) {
+TEST_P(TransportConformance, a_peer_that_does_not_speak_http_is_reported_and_not_retried) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{"SSH-2.0-OpenSSH_9.2\r\n", After::close};
   });
@@ -354,8 +385,12 @@ TEST_F(CurlTransport, a_peer_that_does_not_speak_http_is_reported_and_not_retrie
   EXPECT_TRUE(has(error.remedy(), "HTTP/1.1")) << error.to_string();
 }
 
-TEST_F(CurlTransport, tls_to_a_plain_port_is_reported_and_not_retried) {
-  ScriptedServer server([](const std::string&, const std::string&) { return Answer{}; });
+TEST_P(TransportConformance, tls_to_a_plain_port_is_reported_and_not_retried) {
+  if (!speaks_tls()) {
+    const Error refused = error_of({.url = "https://127.0.0.1:1/k"});
+    EXPECT_EQ(refused.code(), ErrorCode::unsupported);
+    return;
+  }
   // The server reads until an empty line; a TLS hello has none, so this one answers at once.
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -381,14 +416,14 @@ TEST_F(CurlTransport, tls_to_a_plain_port_is_reported_and_not_retried) {
   EXPECT_TRUE(has(error.remedy(), "http://")) << error.to_string();
 }
 
-TEST_F(CurlTransport, a_header_with_a_line_end_and_a_bad_url_are_bad_input) {
+TEST_P(TransportConformance, a_header_with_a_line_end_and_a_bad_url_are_bad_input) {
   Request request{.url = "http://127.0.0.1:1/k"};
   request.headers = {{"X", "a\r\nHost: evil"}};
   EXPECT_EQ(error_of(request).code(), ErrorCode::bad_input);
   EXPECT_EQ(error_of({.url = "http://[bad/k"}).code(), ErrorCode::bad_input);
 }
 
-TEST_F(CurlTransport, a_kept_connection_the_server_closed_is_replaced_silently) {
+TEST_P(TransportConformance, a_kept_connection_the_server_closed_is_replaced_silently) {
   ScriptedServer server([](const std::string&, const std::string&) {
     return Answer{ok("x"), After::close};  // without saying Connection: close
   });
@@ -404,7 +439,7 @@ TEST_F(CurlTransport, a_kept_connection_the_server_closed_is_replaced_silently) 
   }
 }
 
-TEST_F(CurlTransport, destroying_the_transport_ends_exchanges_with_canceled_on_the_loop) {
+TEST_P(TransportConformance, destroying_the_transport_ends_exchanges_with_canceled_on_the_loop) {
   ScriptedServer server([this](const std::string&, const std::string&) {
     loop_->post([] {});  // wakes run_until, which watches the number of requests
     return Answer{"", After::hang};
@@ -422,12 +457,106 @@ TEST_F(CurlTransport, destroying_the_transport_ends_exchanges_with_canceled_on_t
   loop_->run_until([&] { return canceled == 2; });
 }
 
-TEST_F(CurlTransport, a_missing_certificate_bundle_is_reported_at_the_start) {
-  const auto transport = make_curl_transport(*loop_, {.ca_bundle = "/nowhere/ca.pem"});
+TEST_P(TransportConformance, a_missing_certificate_bundle_is_reported_at_the_start) {
+  if (!speaks_tls()) GTEST_SKIP() << "it has no use for certificates";
+  const auto transport = GetParam().make(*loop_, {.ca_bundle = "/nowhere/ca.pem"});
   ASSERT_FALSE(transport);
   EXPECT_EQ(transport.error().code(), ErrorCode::not_found);
   EXPECT_TRUE(has(transport.error().message(), "/nowhere/ca.pem"));
 }
+
+TEST_P(TransportConformance, a_cancelled_upload_keeps_its_body_until_done_has_run) {
+  // A peer that reads the head and then nothing: the body fills the socket and stays.
+  ScriptedServer server([](const std::string&, const std::string&) { return Answer{ok("")}; });
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  auto body = std::make_unique<std::string>(32 << 20, 'x');
+  Collector sink;
+  std::optional<Result<void>> outcome;
+  const auto id = transport_->start(
+      {.method = Method::put,
+       .url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/k",
+       .body = as_bytes(*body)},
+      sink, [&](Result<void> result) {
+        outcome = std::move(result);
+        body.reset();  // a kernel that still reads from it shows under ASan
+      });
+  bool sent = false;
+  loop_->after(50ms, [&] { sent = true; });
+  loop_->run_until([&] { return sent; });
+  transport_->cancel(id);
+  EXPECT_FALSE(outcome);
+  loop_->run_until([&] { return outcome.has_value(); });
+  EXPECT_EQ(outcome->error().code(), ErrorCode::canceled);
+  close(listener);
+}
+
+TEST_P(TransportConformance, a_cancelled_exchange_calls_its_sink_no_more) {
+  const std::string body(4 << 20, 'x');
+  ScriptedServer server([&](const std::string&, const std::string&) { return Answer{ok(body)}; });
+  Collector sink;
+  ExchangeId id;
+  int pieces = 0;
+  sink.during_body = [&] {
+    ++pieces;
+    transport_->cancel(id);
+  };
+  std::optional<Result<void>> outcome;
+  id = transport_->start({.url = server.url("/k")}, sink,
+                         [&](Result<void> result) { outcome = std::move(result); });
+  loop_->run_until([&] { return outcome.has_value(); });
+  EXPECT_EQ(pieces, 1);
+  EXPECT_EQ(outcome->error().code(), ErrorCode::canceled);
+  Collector clean;
+  EXPECT_TRUE(run({.url = server.url("/k")}, clean));
+  EXPECT_EQ(clean.body.size(), body.size());
+}
+
+TEST_P(TransportConformance, an_answer_that_says_close_is_the_connections_last) {
+  ScriptedServer server([](const std::string&, const std::string&) {
+    return Answer{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"};
+  });
+  for (int i = 0; i < 3; ++i) {
+    Collector sink;
+    ASSERT_TRUE(run({.url = server.url("/k")}, sink));
+    EXPECT_EQ(sink.body, "x");
+  }
+  EXPECT_EQ(server.connections(), 3u);
+}
+
+TEST_P(TransportConformance, a_body_without_a_length_ends_with_its_connection) {
+  ScriptedServer server([](const std::string&, const std::string&) {
+    return Answer{"HTTP/1.1 200 OK\r\n\r\nall of it", After::close};
+  });
+  Collector sink;
+  ASSERT_TRUE(run({.url = server.url("/k")}, sink));
+  EXPECT_EQ(sink.body, "all of it");
+}
+
+TEST_P(TransportConformance, statuses_without_a_body_end_with_their_head) {
+  ScriptedServer server([](const std::string& head, const std::string&) {
+    const std::string status = head.substr(5, 3);
+    return Answer{"HTTP/1.1 " + status + " x\r\nETag: \"e\"\r\n\r\n"};
+  });
+  for (const char* status : {"204", "304", "204"}) {
+    Collector sink;
+    ASSERT_TRUE(run({.url = server.url(std::string("/") + status)}, sink)) << status;
+    EXPECT_EQ(sink.head.status, std::stoi(status));
+    EXPECT_EQ(sink.body, "");
+  }
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, TransportConformance,
+                         ::testing::Values(Kind{"curl", make_curl}, Kind{"ring", make_ring},
+                                           Kind{"chosen", make_transport}),
+                         [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
 }  // namespace shoal::http
