@@ -15,8 +15,10 @@
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
+#include "hint_flags.h"
 #include "places.h"
 #include "progress.h"
+#include "resource_limit.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "target.h"
@@ -29,6 +31,7 @@ struct MountFlags {
   std::string mount_point;
   StoreFlags store;
   ReadFlags read;
+  HintFlags hints;
   OwnerFlags owner;
   std::string carrier = "automatic";
   bool foreground = false;
@@ -42,7 +45,8 @@ void append_flag(std::vector<std::string>& command, const char* name, const std:
 
 // argv of the server. It holds no secret: the server looks the keys up as this process would.
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
-                                        const Target& target, const fuse::MountPaths& paths) {
+                                        const HintFlags& hints, const Target& target,
+                                        const fuse::MountPaths& paths) {
   std::vector<std::string> command{program,
                                    "serve",
                                    "--volume",
@@ -62,6 +66,7 @@ std::vector<std::string> server_command(const std::string& program, const MountF
   if (flags.read.requests_per_second > 0)
     append_flag(command, "--max-qps", fmt::format("{}", flags.read.requests_per_second));
   if (flags.read.no_prefetch) command.emplace_back("--no-prefetch");
+  for (std::string& argument : hints.arguments()) command.push_back(std::move(argument));
   return command;
 }
 
@@ -98,14 +103,17 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
              fmt::format(
                  "note: {} keys needed special treatment; list them with `shoal index report {}`",
                  grouped(prepared.generation.special_keys), target.volume.string()));
+  // A list from a pipe is kept in the volume: the server may start again.
+  SHOAL_TRY(const auto hints, flags.hints.resolved(target.volume / "hints"));
   SHOAL_TRY(const auto program, sys::self_executable());
   fuse::KeeperOptions options;
   options.mount_point = mount_point;
   options.runtime_directory = runtime_directory();
   options.volume = target.volume;
   options.source = target.location.to_url();
-  options.server_command = server_command(
-      program.string(), flags, target, fuse::mount_paths(options.runtime_directory, mount_point));
+  options.server_command =
+      server_command(program.string(), flags, hints, target,
+                     fuse::mount_paths(options.runtime_directory, mount_point));
   options.log_file = target.volume / "log" / "server.log";
   SHOAL_CHECK_OK(sys::make_directories(options.log_file.parent_path()));
   SHOAL_TRY(options.carrier, fuse::carrier_named(flags.carrier));
@@ -141,8 +149,10 @@ int run_mount(const MountFlags& flags, const Io& io) {
   const auto read = flags.read.to_options();
   const auto owner = flags.owner.to_options();
   const auto carrier = fuse::carrier_named(flags.carrier);
-  for (const Error* error : {read ? nullptr : &read.error(), owner ? nullptr : &owner.error(),
-                             carrier ? nullptr : &carrier.error()})
+  const auto hints = flags.hints.check_conflicts(flags.read);
+  for (const Error* error :
+       {read ? nullptr : &read.error(), owner ? nullptr : &owner.error(),
+        carrier ? nullptr : &carrier.error(), hints ? nullptr : &hints.error()})
     if (error != nullptr) {
       complain(io, *error);
       return kExitUsage;
@@ -169,16 +179,20 @@ int run_mount(const MountFlags& flags, const Io& io) {
 void add_mount(CLI::App& app, const Io& io, int& exit_code) {
   auto flags = std::make_shared<MountFlags>();
   CLI::App* command = app.add_subcommand("mount", "Mount a dataset (indexes it first if needed)");
-  command->footer(R"(Examples:
+  command->footer(std::string(R"(Examples:
   shoal mount s3://market-data/minute-bars /mnt/bars
   shoal mount oss://logs/2026 /mnt/logs --region cn-hangzhou --cache-size 100G
   shoal mount s3://public-data/set /mnt/set --no-sign-request
   shoal mount s3://b/p /mnt/p --endpoint http://127.0.0.1:9000 --volume /data/volumes/p
   shoal mount /data/volumes/p /mnt/p
+  shoal mount s3://b/images /mnt/images --order epoch-1.txt
+  shoal mount s3://b/p /mnt/p --resource-limit 2c4g
 
 Returns when the mount is usable, or says why it is not and leaves nothing behind. The mount lives in
 two background processes (keeper and server); their log is VOLUME/log/server.log. They use the keys
-the mount began with: temporary keys must be valid for as long as it is read.)");
+the mount began with: temporary keys must be valid for as long as it is read.
+
+)") + resource_plan_help());
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
       ->required();
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
@@ -191,6 +205,7 @@ the mount began with: temporary keys must be valid for as long as it is read.)")
       ->type_name("HOW")
       ->capture_default_str();
   add_store_flags(*command, flags->store);
+  add_hint_flags(*command, flags->hints);
   add_read_flags(*command, flags->read);
   add_owner_flags(*command, flags->owner);
   command->callback([flags, &io, &exit_code] { exit_code = run_mount(*flags, io); });

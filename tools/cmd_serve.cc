@@ -7,6 +7,7 @@
 #include "control/server.h"
 #include "flags.h"
 #include "frontend/fuse/server.h"
+#include "hint_flags.h"
 #include "shoal/volume.h"
 
 namespace shoal::tools {
@@ -17,6 +18,7 @@ struct ServeFlags {
   std::filesystem::path volume;
   std::filesystem::path control_socket;
   ReadFlags read;
+  HintFlags hints;
   VolumeCredentials credentials;
 };
 
@@ -24,6 +26,7 @@ control::Status status_of(const Volume& volume, const fuse::Server& server) {
   control::Status status;
   status.volume = volume.info();
   status.stats = volume.stats();
+  status.prefetch = volume.prefetch_status();
   status.recent_errors = volume.recent_errors();
   status.version = SHOAL_VERSION;
   const fuse::ServerStats frontend = server.stats();
@@ -35,13 +38,26 @@ control::Status status_of(const Volume& volume, const fuse::Server& server) {
   return status;
 }
 
+// A hint that cannot be followed costs speed, not the mount: a server that takes over later may
+// find the list gone.
+void announce_order(Volume& volume, const HintFlags& hints) {
+  const auto order = hints.to_order();
+  if (!order) return;
+  if (auto set = volume.set_order(*order); !set)
+    log_event(LogLevel::warning, "order.unusable", {{"error", set.error().to_string()}});
+}
+
 Result<int> run_serve(ServeFlags& flags) {
-  SHOAL_TRY(const auto options, flags.read.to_options());
+  SHOAL_TRY(auto options, flags.read.to_options());
+  flags.hints.apply(options);
   SHOAL_TRY(const auto volume, open_volume(flags.volume, flags.credentials, options));
+  announce_order(*volume, flags.hints);
   flags.server.io_timeout = flags.read.io_timeout();
+  SHOAL_TRY(flags.server.buffer_bytes_max,
+            flags.read.frontend_bytes(flags.server.buffer_bytes_max));
   SHOAL_TRY(const auto server, fuse::Server::create(*volume, flags.server));
   // A mount without its status is better than no mount.
-  auto control = control::Server::start(flags.control_socket,
+  auto control = control::Server::start(flags.control_socket, *volume,
                                         [&volume, &server] { return status_of(*volume, *server); });
   if (!control)
     log_event(LogLevel::warning, "control.unavailable", {{"error", control.error().to_string()}});
@@ -62,6 +78,7 @@ void add_serve(CLI::App& app, const Io& io, int& exit_code) {
   command->add_option("--profile", flags->credentials.profile);
   command->add_option("--credentials-file", flags->credentials.credentials_file);
   add_read_flags(*command, flags->read);
+  add_hint_flags(*command, flags->hints);
   command->callback([flags, &io, &exit_code] {
     auto served = run_serve(*flags);
     if (!served) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <memory>
@@ -48,17 +49,51 @@ void print_reads(const Io& io, const VolumeStats& stats) {
   fmt::print(io.out, "  bucket    {} GETs, {}; {} in flight{}{}\n", grouped(stats.gets),
              human_bytes(stats.get_bytes), stats.requests_in_flight,
              if_any(stats.throttled, "throttled"), if_any(stats.get_errors, "FAILED"));
+  if (stats.connections_opened > 0)
+    fmt::print(io.out, "            {} connections opened, {} requests on one that was open{}\n",
+               grouped(stats.connections_opened),
+               grouped(stats.gets - std::min(stats.gets, stats.connections_opened)),
+               stats.hedged_gets == 0
+                   ? ""
+                   : fmt::format("; {} sent twice, {} of these won", grouped(stats.hedged_gets),
+                                 grouped(stats.hedges_won)));
+}
+
+void print_prefetch(const Io& io, const VolumeStats& stats, const PrefetchStatus& prefetch) {
   if (stats.prefetched_bytes > 0)
     fmt::print(io.out, "  prefetch  {} fetched ahead, {} of it read, {} dropped unread\n",
                human_bytes(stats.prefetched_bytes),
                part_of(stats.prefetch_used_bytes, stats.prefetched_bytes),
                human_bytes(stats.prefetch_wasted_bytes));
+  for (const PolicyStatus& policy : prefetch.policies) {
+    if (policy.proposed_bytes == 0) continue;
+    fmt::print(io.out, "    {:<8}{} asked for, {} of it read, {} dropped unread{}\n", policy.name,
+               human_bytes(policy.proposed_bytes),
+               part_of(policy.used_bytes, policy.proposed_bytes), human_bytes(policy.wasted_bytes),
+               policy.state == "on" || policy.state.empty() ? "" : "; " + policy.state);
+  }
+  if (prefetch.order_files > 0 || prefetch.order_missing > 0)
+    fmt::print(io.out, "  order     at {} of {} files{}{}\n", grouped(prefetch.order_position),
+               grouped(prefetch.order_files),
+               if_any(prefetch.order_missing, "names in it are no files of the dataset"),
+               prefetch.order_stopped ? "; GIVEN UP: it did not come true" : "");
+  if (prefetch.recorded_files > 0)
+    fmt::print(io.out, "  record    {} files so far\n", grouped(prefetch.recorded_files));
+  if (stats.warmed_bytes > 0)
+    fmt::print(io.out, "  warmed    {} fetched by `shoal warm`\n", human_bytes(stats.warmed_bytes));
+}
+
+void print_cache(const Io& io, const VolumeStats& stats, const PrefetchStatus& prefetch) {
   fmt::print(io.out, "  cache     {} of at most {}{}{}{}; {} of buffers in memory\n",
              human_bytes(stats.cache_bytes), human_bytes(stats.cache_bytes_max),
              if_any(stats.cache_chunks_evicted, "chunks evicted"),
              if_any(stats.cache_checksum_failures, "chunks DAMAGED and fetched again"),
              if_any(stats.cache_write_errors, "writes FAILED (disk full?)"),
              human_bytes(stats.buffer_bytes));
+  if (prefetch.eviction.empty() && stats.cache_pinned_bytes == 0) return;
+  fmt::print(io.out, "            {} pinned; when full: {}\n",
+             human_bytes(stats.cache_pinned_bytes),
+             prefetch.eviction.empty() ? "scan-resistant" : prefetch.eviction);
 }
 
 void print_server(const Io& io, const control::Status& status) {
@@ -73,6 +108,8 @@ void print_server(const Io& io, const control::Status& status) {
     fmt::print(io.out, "  keys      {} needed special treatment: shoal index report {}\n",
                grouped(volume.special_keys), volume.directory.string());
   print_reads(io, stats);
+  print_prefetch(io, stats, status.prefetch);
+  print_cache(io, stats, status.prefetch);
   if (stats.changed_objects > 0)
     fmt::print(
         io.out,
@@ -123,7 +160,8 @@ nlohmann::ordered_json json_of(const MountReport& report) {
     return json;
   }
   const auto server = nlohmann::ordered_json::parse(control::encode_status(*report.status));
-  for (const char* part : {"volume", "stats", "frontend", "recent_errors", "uptime_seconds"})
+  for (const char* part :
+       {"volume", "stats", "prefetch", "frontend", "recent_errors", "uptime_seconds"})
     if (server.contains(part)) json[part] = server[part];
   return json;
 }

@@ -18,7 +18,10 @@ void add_status(CLI::App& app, const Io& io, int& exit_code);
 void add_ls(CLI::App& app, const Io& io, int& exit_code);
 void add_cat(CLI::App& app, const Io& io, int& exit_code);
 void add_cp(CLI::App& app, const Io& io, int& exit_code);
+void add_warm(CLI::App& app, const Io& io, int& exit_code);
+void add_shuffle(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
+void add_bench(CLI::App& app, const Io& io, int& exit_code);
 // Hidden: the two processes behind a mount.
 void add_keeper(CLI::App& app, const Io& io, int& exit_code);
 void add_serve(CLI::App& app, const Io& io, int& exit_code);

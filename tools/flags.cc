@@ -11,34 +11,10 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "resource_limit.h"
 
 namespace shoal::tools {
 namespace {
-
-// "2c4g": processors and memory in one word, as container limits are written.
-Result<void> apply_resource_limit(std::string_view text, VolumeOptions& options) {
-  const auto refuse = [&] {
-    return fail(ErrorCode::bad_input,
-                "--resource-limit " + std::string(text) + ": not of the form 2c4g",
-                "Give processors and memory, for example 2c4g or 1c512m.");
-  };
-  std::uint32_t processors = 0;
-  const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), processors);
-  if (status != std::errc{} || processors == 0 || rest == text.data() + text.size() || *rest != 'c')
-    return refuse();
-  const std::string_view memory_text(
-      rest + 1, static_cast<std::size_t>(text.data() + text.size() - rest - 1));
-  std::uint64_t memory = 0;
-  if (memory_text.empty() || !parse_bytes(memory_text, memory)) return refuse();
-  if (memory < (256ull << 20))
-    return fail(ErrorCode::bad_input,
-                "--resource-limit " + std::string(text) + ": too little memory",
-                "Give at least 256m.");
-  options.fetch_threads = std::clamp(processors / 2, 1u, 8u);
-  // A quarter for chunk buffers; the rest is for RocksDB, sockets and the kernel's page cache.
-  options.buffer_bytes_max = std::max<std::uint64_t>(memory / 4, 64ull << 20);
-  return {};
-}
 
 Result<std::uint64_t> bytes_flag(const char* name, const std::string& text) {
   std::uint64_t bytes = 0;
@@ -104,7 +80,12 @@ void add_store_flags(CLI::App& app, StoreFlags& flags) {
 Result<VolumeOptions> ReadFlags::to_options() const {
   VolumeOptions options;
   options.cache_bytes_max = limits::kCacheBytesDefault;
-  if (!resource_limit.empty()) SHOAL_CHECK_OK(apply_resource_limit(resource_limit, options));
+  if (!resource_limit.empty()) {
+    SHOAL_TRY(const ResourcePlan plan, resource_plan(resource_limit));
+    options.fetch_threads = plan.fetch_threads;
+    options.buffer_bytes_max = plan.buffer_bytes;
+    options.requests_in_flight_max = plan.requests_in_flight;
+  }
   if (!cache_size.empty()) {
     SHOAL_TRY(options.cache_bytes_max, bytes_flag("--cache-size", cache_size));
   }
@@ -122,8 +103,14 @@ Result<VolumeOptions> ReadFlags::to_options() const {
   if (!std::isfinite(requests_per_second))
     return fail(ErrorCode::bad_input, "--max-qps: not a number", "Write it like 500.");
   options.requests_per_second_max = requests_per_second;
-  options.prefetch = !no_prefetch;
+  options.prefetch = no_prefetch ? PrefetchMode::off : PrefetchMode::automatic;
   return options;
+}
+
+Result<std::uint64_t> ReadFlags::frontend_bytes(std::uint64_t otherwise) const {
+  if (resource_limit.empty()) return otherwise;
+  SHOAL_TRY(const ResourcePlan plan, resource_plan(resource_limit));
+  return plan.frontend_bytes;
 }
 
 void add_read_flags(CLI::App& app, ReadFlags& flags) {
@@ -141,10 +128,9 @@ void add_read_flags(CLI::App& app, ReadFlags& flags) {
                  "Most memory for data being fetched, e.g. 512M (default 256M)")
       ->type_name("SIZE")
       ->group(group);
-  app.add_option(
-         "--resource-limit", flags.resource_limit,
-         "Processors and memory to fit into, e.g. 2c4g: sets the number of fetch threads and "
-         "--buffer-size")
+  app.add_option("--resource-limit", flags.resource_limit,
+                 "Processors and memory to fit into, e.g. 2c4g: sets the number of threads, "
+                 "--buffer-size and --max-requests")
       ->type_name("LIMIT")
       ->group(group);
   app.add_option("--max-requests", flags.requests_in_flight,

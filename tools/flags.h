@@ -49,6 +49,8 @@ struct ReadFlags {
     return std::chrono::seconds(io_timeout_s);
   }
   [[nodiscard]] Result<VolumeOptions> to_options() const;
+  // What a frontend may keep in memory; `otherwise` without a --resource-limit.
+  [[nodiscard]] Result<std::uint64_t> frontend_bytes(std::uint64_t otherwise) const;
 };
 void add_read_flags(CLI::App& app, ReadFlags& flags);
 

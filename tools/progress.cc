@@ -43,27 +43,19 @@ double remaining_of(const index::BuildProgress& progress) {
   return progress.elapsed.count() * (1 - progress.fraction) / progress.fraction;
 }
 
+}  // namespace
+
 unsigned columns_of_terminal(std::FILE* file) {
   winsize size{};
   if (ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
   return size.ws_col;
 }
 
-}  // namespace
-
-std::string bar_text(const index::BuildProgress& progress, unsigned columns) {
-  const double fraction = std::clamp(progress.fraction, 0.0, 1.0);
-  std::string text = fmt::format("{:<7} {:3.0f}%", name_of(progress.phase), fraction * 100);
-  // In order of use to the reader; what does not fit any more is left out whole.
-  std::vector<std::string> parts{grouped(progress.keys) + " keys"};
-  if (progress.phase == index::BuildProgress::Phase::listing) {
-    parts.push_back(grouped(static_cast<std::uint64_t>(rate_of(progress))) + "/s");
-    if (const double left = remaining_of(progress); left >= 0)
-      parts.push_back("about " + duration_text(static_cast<std::uint64_t>(left + 0.5)) + " left");
-    parts.push_back(human_bytes(progress.bytes));
-  } else {
-    parts.push_back(fmt::format("{:.1f} s", progress.elapsed.count()));
-  }
+std::string bar_line(std::string_view name, double raw_fraction,
+                     const std::vector<std::string>& parts, unsigned columns) {
+  const double fraction = std::clamp(raw_fraction, 0.0, 1.0);
+  std::string text = fmt::format("{:<7} {:3.0f}%", name, fraction * 100);
+  const std::size_t bar_at = text.size() - 5;
   for (const std::string& part : parts) {
     if (text.size() + 2 + part.size() > columns) break;
     text += "  " + part;
@@ -74,10 +66,23 @@ std::string bar_text(const index::BuildProgress& progress, unsigned columns) {
     const std::size_t cells = std::min(kCellsMax, columns - text.size() - kFrame);
     std::string bar(static_cast<std::size_t>(fraction * static_cast<double>(cells)), '#');
     bar.resize(cells, '.');
-    text.insert(7, " [" + bar + "]");
+    text.insert(bar_at, " [" + bar + "]");
   }
   if (text.size() > columns) text.resize(columns);
   return text;
+}
+
+std::string bar_text(const index::BuildProgress& progress, unsigned columns) {
+  std::vector<std::string> parts{grouped(progress.keys) + " keys"};
+  if (progress.phase == index::BuildProgress::Phase::listing) {
+    parts.push_back(grouped(static_cast<std::uint64_t>(rate_of(progress))) + "/s");
+    if (const double left = remaining_of(progress); left >= 0)
+      parts.push_back("about " + duration_text(static_cast<std::uint64_t>(left + 0.5)) + " left");
+    parts.push_back(human_bytes(progress.bytes));
+  } else {
+    parts.push_back(fmt::format("{:.1f} s", progress.elapsed.count()));
+  }
+  return bar_line(name_of(progress.phase), progress.fraction, parts, columns);
 }
 
 ProgressView::~ProgressView() {

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "image/writer.h"
 #include "index/build.h"
@@ -31,6 +33,13 @@ class ProgressView {
   bool drawn_ = false;
   double last_json_ = -1;  // seconds of `elapsed`
 };
+
+[[nodiscard]] unsigned columns_of_terminal(std::FILE* file);
+
+// "name [####....]  50%  part  part": at most `columns` wide. Of the parts, which come in order of
+// use to the reader, those that fit are shown whole. Pure.
+[[nodiscard]] std::string bar_line(std::string_view name, double fraction,
+                                   const std::vector<std::string>& parts, unsigned columns);
 
 // One line of the bar, at most `columns` wide, without line end. Pure.
 [[nodiscard]] std::string bar_text(const index::BuildProgress& progress, unsigned columns);

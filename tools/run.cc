@@ -39,7 +39,10 @@ int run_shoal(int argc, char** argv) {
   add_ls(app, io, exit_code);
   add_cat(app, io, exit_code);
   add_cp(app, io, exit_code);
+  add_warm(app, io, exit_code);
+  add_shuffle(app, io, exit_code);
   add_index(app, io, exit_code);
+  add_bench(app, io, exit_code);
   add_keeper(app, io, exit_code);
   add_serve(app, io, exit_code);
   try {

@@ -2,6 +2,7 @@
 #include "cache/cache_store.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,11 @@ constexpr std::uint64_t kReadStepBytes = 1u << 20;  // bounds a worker's scratch
 constexpr std::uint64_t kHeadroomDivisor = 16;
 constexpr std::uint64_t kHeadroomBytesMin = 4u << 20;
 constexpr std::uint64_t kHeadroomBytesMax = 64u << 20;
+// What file systems give out at least; ours punch no hole in less.
+constexpr std::uint32_t kDiskPageBytes = 4096;
+// Of the bound, what pins leave for everything else to pass through.
+constexpr std::uint64_t kUnpinnedDivisor = 8;
+constexpr std::uint64_t kUnpinnedChunksMin = 2;
 
 // Feeds the file's bytes of one run of blocks to `take`.
 template <typename Take>
@@ -42,7 +48,26 @@ Result<std::unique_ptr<CacheStore>> CacheStore::open(const CacheStoreOptions& op
   SHOAL_TRY(sys::File file, sys::File::open(options.path, sys::File::Mode::create));
   std::unique_ptr<CacheStore> store(new CacheStore(options, records, std::move(file)));
   SHOAL_CHECK_OK(store->load(visit));
+  store->try_direct_writes();
   return store;
+}
+
+// Whether direct writes work here is found out with one, to the file's first page: there is only
+// metadata in an image, and nothing in the cache file.
+void CacheStore::try_direct_writes() {
+  auto direct = file_.open_direct();
+  if (!direct) return;
+  alignas(kDiskPageBytes) static constexpr std::array<std::byte, kDiskPageBytes> kZeros{};
+  if (!direct->write_at(0, kZeros)) return;
+  ignore(file_.punch_hole(0, kDiskPageBytes), "one page of zeros more");
+  direct_.emplace(std::move(*direct));
+}
+
+int CacheStore::write_fd(ByteSpan bytes, std::uint64_t offset) const noexcept {
+  const bool whole_pages =
+      (reinterpret_cast<std::uintptr_t>(bytes.data()) | offset | bytes.size()) % kDiskPageBytes ==
+      0;
+  return whole_pages && direct_ ? direct_->fd() : file_.fd();
 }
 
 std::uint64_t CacheStore::file_offset(ChunkId chunk) const noexcept {
@@ -55,11 +80,7 @@ bool CacheStore::is_ours(ChunkId chunk, const format::CacheRecord& record) const
 }
 
 Result<void> CacheStore::load(const Visit& visit) {
-  const std::uint32_t block_bytes = options_.geometry.block_bytes;
-  const std::uint32_t blocks_max = options_.geometry.blocks_per_chunk();
   bool foreign = false;
-  std::uint64_t bytes = 0;
-  std::vector<ChunkId> over;
   SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
     foreign = foreign || !is_ours(chunk, record);
     return !foreign;
@@ -75,20 +96,31 @@ Result<void> CacheStore::load(const Visit& visit) {
   // Full size from the start: every read then finds bytes or a hole, never the end of the file.
   if (old_bytes != file_bytes) SHOAL_CHECK_OK(file_.resize(file_bytes));
 
-  SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
-    const auto blocks = BlockSet::from_words(blocks_max, record.present);
-    const std::uint64_t chunk_bytes = std::uint64_t{blocks.count()} * block_bytes;
-    if (chunk_bytes == 0 || bytes + chunk_bytes > options_.bytes_max) {
-      over.push_back(chunk);
-    } else {
-      bytes += chunk_bytes;
-      visit(chunk, record);
-    }
-    return true;
-  }));
+  SHOAL_CHECK_OK(admit(visit));
+  return give_back_unrecorded(used_bytes());
+}
+
+// Takes over what fits into the bound, pinned chunks first, and drops the rest.
+Result<void> CacheStore::admit(const Visit& visit) {
+  std::uint64_t bytes = 0;
+  std::vector<ChunkId> over;
+  for (const bool pinned : {true, false}) {
+    SHOAL_CHECK_OK(records_.visit([&](ChunkId chunk, const format::CacheRecord& record) {
+      if (record.pinned != pinned) return true;
+      const std::uint64_t chunk_bytes =
+          disk_bytes(BlockSet::from_words(options_.geometry.blocks_per_chunk(), record.present));
+      if (chunk_bytes == 0 || bytes + chunk_bytes > options_.bytes_max) {
+        over.push_back(chunk);
+      } else {
+        bytes += chunk_bytes;
+        visit(chunk, record);
+      }
+      return true;
+    }));
+  }
   for (const ChunkId chunk : over) SHOAL_CHECK_OK(drop(chunk));
   used_.store(bytes, std::memory_order_relaxed);  // no other thread has seen the store yet
-  return give_back_unrecorded(bytes);
+  return {};
 }
 
 Result<void> CacheStore::start_empty() const {
@@ -135,8 +167,13 @@ bool CacheStore::is_disk_low(std::uint64_t bytes) const {
   return space.available < headroom + bytes;
 }
 
-bool CacheStore::reserve(std::uint32_t blocks) {
-  const std::uint64_t bytes = std::uint64_t{blocks} * options_.geometry.block_bytes;
+std::uint64_t CacheStore::disk_bytes(const BlockSet& blocks) const noexcept {
+  const std::uint32_t block_bytes = options_.geometry.block_bytes;
+  if (block_bytes >= kDiskPageBytes) return std::uint64_t{blocks.count()} * block_bytes;
+  return std::uint64_t{blocks.count_groups(kDiskPageBytes / block_bytes)} * kDiskPageBytes;
+}
+
+bool CacheStore::reserve(std::uint64_t bytes) {
   if (is_disk_low(bytes)) return false;
   std::uint64_t used = used_.load(std::memory_order_relaxed);
   // Relaxed: the number alone is shared, no data is published through it.
@@ -146,9 +183,27 @@ bool CacheStore::reserve(std::uint32_t blocks) {
   return true;
 }
 
-void CacheStore::release(std::uint32_t blocks) {
-  const std::uint64_t bytes = std::uint64_t{blocks} * options_.geometry.block_bytes;
+void CacheStore::release(std::uint64_t bytes) {
   const std::uint64_t before = used_.fetch_sub(bytes, std::memory_order_relaxed);
+  SHOAL_ASSERT(before >= bytes);
+}
+
+std::uint64_t CacheStore::pinned_bytes_max() const noexcept {
+  const std::uint64_t rest = std::max(options_.bytes_max / kUnpinnedDivisor,
+                                      kUnpinnedChunksMin * options_.geometry.chunk_bytes);
+  return options_.bytes_max - std::min(options_.bytes_max, rest);
+}
+
+bool CacheStore::try_pin(std::uint64_t bytes) {
+  std::uint64_t pinned = pinned_.load(std::memory_order_relaxed);
+  do {
+    if (pinned + bytes > pinned_bytes_max()) return false;
+  } while (!pinned_.compare_exchange_weak(pinned, pinned + bytes, std::memory_order_relaxed));
+  return true;
+}
+
+void CacheStore::unpin(std::uint64_t bytes) {
+  const std::uint64_t before = pinned_.fetch_sub(bytes, std::memory_order_relaxed);
   SHOAL_ASSERT(before >= bytes);
 }
 
@@ -216,18 +271,24 @@ Result<CacheStore::Commit> CacheStore::commit(ChunkId chunk, const Stored& old,
   }
   commit.sealed = commit.stored.blocks.count() == object_blocks;
 
-  format::CacheRecord record;
-  record.layout_id = options_.layout_id;
-  record.present = commit.stored.blocks.words();
-  record.sealed = commit.sealed;
-  record.xxh3 = commit.stored.xxh3;
-  SHOAL_CHECK_OK(records_.store(chunk, record));
+  commit.stored.pinned = old.pinned;
+  SHOAL_CHECK_OK(record(chunk, commit.stored, commit.sealed));
   if (commit.old_damaged) {
     BlockSet lost = old.blocks;
     lost -= fresh;
     ignore(punch(chunk, lost), "unrecorded bytes are given back at the next start at the latest");
   }
   return commit;
+}
+
+Result<void> CacheStore::record(ChunkId chunk, const Stored& stored, bool sealed) {
+  format::CacheRecord record;
+  record.layout_id = options_.layout_id;
+  record.present = stored.blocks.words();
+  record.sealed = sealed;
+  record.xxh3 = stored.xxh3;
+  record.pinned = stored.pinned;
+  return records_.store(chunk, record);
 }
 
 Result<void> CacheStore::drop(ChunkId chunk) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -39,6 +40,7 @@ struct CacheStoreOptions {
 struct Stored {
   BlockSet blocks;
   std::uint64_t xxh3 = 0;
+  bool pinned = false;  // kept across starts for whoever evicts; nothing here acts on it
 };
 
 // Thread model: synchronized; calls for one chunk are serialized by its owner.
@@ -54,6 +56,10 @@ class CacheStore {
                                                                 const Visit& visit);
 
   [[nodiscard]] int fd() const noexcept { return file_.fd(); }
+  // Where to write `bytes` to: around the page cache where the file system can and the pages are
+  // whole. What a reader wants is copied into the page cache of the mount; a second copy, of the
+  // cache file, would cost memory and a third of the server's kernel time.
+  [[nodiscard]] int write_fd(ByteSpan bytes, std::uint64_t offset) const noexcept;
   [[nodiscard]] std::uint64_t file_offset(ChunkId chunk) const noexcept;
   [[nodiscard]] std::uint64_t bytes_max() const noexcept { return options_.bytes_max; }
   [[nodiscard]] std::uint64_t used_bytes() const noexcept {
@@ -62,10 +68,26 @@ class CacheStore {
 
   // Whether `bytes` more would leave the disk with less than others on it need.
   [[nodiscard]] bool is_disk_low(std::uint64_t bytes) const;
-  // Counts `blocks` blocks before they are written; false when they would exceed the bound, or the
-  // disk is low.
-  [[nodiscard]] bool reserve(std::uint32_t blocks);
-  void release(std::uint32_t blocks);
+  // What a set of blocks takes on the disk, which gives out pages: a single block of 512 bytes
+  // costs one. All bytes below are counted so.
+  [[nodiscard]] std::uint64_t disk_bytes(const BlockSet& blocks) const noexcept;
+  // Counts bytes before they are written; false when they would exceed the bound, or the disk is
+  // low.
+  [[nodiscard]] bool reserve(std::uint64_t bytes);
+  void release(std::uint64_t bytes);
+
+  // Counts what must not be evicted, apart from `used_bytes`; false when the rest of the bound
+  // would be too small for the cache to work with.
+  [[nodiscard]] bool try_pin(std::uint64_t bytes);
+  // Without asking: of a chunk that is pinned already.
+  void add_pinned(std::uint64_t bytes) {
+    pinned_.fetch_add(bytes, std::memory_order_relaxed);  // a number, nothing is ordered by it
+  }
+  void unpin(std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t pinned_bytes() const noexcept {
+    return pinned_.load(std::memory_order_relaxed);  // a gauge
+  }
+  [[nodiscard]] std::uint64_t pinned_bytes_max() const noexcept;
 
   // Whether the file still holds what `stored` says. An error means that it could not be read.
   // Blocks.
@@ -78,9 +100,12 @@ class CacheStore {
   };
   // Makes blocks `fresh`, whose content is at `data` (the whole chunk's buffer) and has just been
   // written to the file, part of the chunk: verifies the old blocks, hashes old and new ones
-  // together and stores the record. Sealed when the chunk then has `object_blocks` blocks. Blocks.
+  // together and stores the record. Sealed when the chunk then has `object_blocks` blocks; pinned
+  // as `old` is. Blocks.
   [[nodiscard]] Result<Commit> commit(ChunkId chunk, const Stored& old, const BlockSet& fresh,
                                       const std::byte* data, std::uint32_t object_blocks);
+  // Writes the record of a chunk whose bytes stay as they are. Blocks.
+  [[nodiscard]] Result<void> record(ChunkId chunk, const Stored& stored, bool sealed);
   // Erases the record, then punches the chunk's blocks out. Blocks.
   [[nodiscard]] Result<void> drop(ChunkId chunk);
   // Gives back blocks that no record names. Blocks.
@@ -91,12 +116,16 @@ class CacheStore {
   Result<void> load(const Visit& visit);
   Result<void> give_back_unrecorded(std::uint64_t recorded_bytes) const;
   Result<void> start_empty() const;
+  void try_direct_writes();
+  [[nodiscard]] Result<void> admit(const Visit& visit);
   [[nodiscard]] bool is_ours(ChunkId chunk, const format::CacheRecord& record) const;
 
   CacheStoreOptions options_;
   index::CacheRecords& records_;
   sys::File file_;
+  std::optional<sys::File> direct_;  // the same file, written without the page cache
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> pinned_{0};
 };
 
 }  // namespace shoal::cache

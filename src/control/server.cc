@@ -3,46 +3,102 @@
 
 #include <httplib.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/announced_orders.h"
+#include "control/commands.h"
+#include "control/http_pool.h"
+#include "control/jobs.h"
+#include "control/limits.h"
+#include "control/socket_path.h"
 
 namespace shoal::control {
 namespace {
 
-constexpr std::size_t kSocketPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
+constexpr const char* kJson = "application/json";
+
+int http_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::bad_input:
+      return 400;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::precondition:
+    case ErrorCode::unsupported:
+      return 409;
+    case ErrorCode::limit:
+    case ErrorCode::closed:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+void answer(httplib::Response& response, const Error& error) {
+  response.status = http_status(error.code());
+  response.set_content(encode_error(error), kJson);
+}
+
+void answer(httplib::Response& response, const Result<JobReport>& job, int status) {
+  if (!job) {
+    answer(response, job.error());
+    return;
+  }
+  response.status = status;
+  response.set_content(encode_job(*job), kJson);
+}
 
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(std::filesystem::path socket, StatusSource source)
+  Impl(std::filesystem::path socket, Volume& volume, StatusSource source)
       : socket_(std::move(socket)),
         source_(std::move(source)),
-        started_(std::chrono::steady_clock::now()) {
+        started_(std::chrono::steady_clock::now()),
+        orders_(volume, socket_.string() + ".orders"),
+        jobs_(volume, system_clock()) {
     http_.set_address_family(AF_UNIX);
-    // One request at a time is plenty for people and scrapers, and bounds what they can cost.
-    http_.new_task_queue = [] { return new httplib::ThreadPool(1); };  // owned by the library
-    http_.set_read_timeout(5);
-    http_.set_write_timeout(5);
+    // Owned by the library.
+    http_.new_task_queue = [] {
+      return new HttpPool(limits::kHttpThreads, limits::kConnectionsWaiting);
+    };
+    http_.set_read_timeout(limits::kSocketTimeout);
+    http_.set_write_timeout(limits::kSocketTimeout);
     http_.set_keep_alive_max_count(1);
-    http_.set_payload_max_length(64 << 10);
-    http_.Get("/status", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(encode_status(current()), "application/json");
-    });
-    http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(prometheus_text(current()), "text/plain; version=0.0.4");
+    http_.set_payload_max_length(limits::kBodyBytesMax);
+    add_questions();
+    add_commands();
+    // Also for what no route takes: everything that is refused has a reason.
+    http_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+      if (!response.body.empty()) return;
+      const Error error(response.status == 413 ? ErrorCode::limit : ErrorCode::not_found,
+                        request.method + " " + request.path.substr(0, 100) +
+                            (response.status == 413 ? ": the body is too long"
+                                                    : ": not answered here (HTTP status " +
+                                                          std::to_string(response.status) + ")"),
+                        response.status == 413 ? "Name fewer paths in one command."
+                                               : "See src/control/commands.h for what is.");
+      response.set_content(encode_error(error), kJson);
     });
   }
 
   Result<void> start() {
+    if (auto restored = orders_.restore(); !restored)
+      log_event(LogLevel::warning, "order.lost", {{"error", restored.error().to_string()}});
+    SHOAL_TRY(auto name, SocketPath::of(socket_));
+    name_.emplace(std::move(name));
     unlink(socket_.c_str());
     // Created under a mask, so that there is no moment in which others could connect.
     const mode_t mask = umask(0177);
-    const bool bound = http_.bind_to_port(socket_.string(), 80);
+    const bool bound = http_.bind_to_port(name_->name(), 80);
     umask(mask);
     if (!bound)
       return fail(ErrorCode::io, "control socket " + socket_.string() + ": cannot be bound",
@@ -61,6 +117,50 @@ class Server::Impl {
   }
 
  private:
+  void add_questions() {
+    http_.Get("/status", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(encode_status(current()), kJson);
+    });
+    http_.Get("/prefetch", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(encode_prefetch(current().prefetch), kJson);
+    });
+    http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(prometheus_text(current()), "text/plain; version=0.0.4");
+    });
+    http_.Get("/jobs", [this](const httplib::Request&, httplib::Response& response) {
+      std::string text;
+      for (const JobReport& job : jobs_.list()) text += (text.empty() ? "" : ",") + encode_job(job);
+      response.set_content("{\"jobs\":[" + text + "]}", kJson);
+    });
+    http_.Get("/jobs/([^/]+)", [this](const httplib::Request& request, httplib::Response& out) {
+      answer(out, jobs_.ask(request.matches[1].str()), 200);
+    });
+  }
+
+  void add_commands() {
+    http_.Delete("/jobs/([^/]+)", [this](const httplib::Request& request, httplib::Response& out) {
+      answer(out, jobs_.cancel(request.matches[1].str()), 200);
+    });
+    for (const auto action :
+         {WarmSpec::Action::warm, WarmSpec::Action::check, WarmSpec::Action::unpin})
+      http_.Post("/" + std::string(name_of(action)),
+                 [this, action](const httplib::Request& request, httplib::Response& response) {
+                   auto spec = decode_spec(action, request.body);
+                   if (!spec)
+                     answer(response, spec.error());
+                   else
+                     answer(response, jobs_.start(std::move(*spec)), 202);
+                 });
+    http_.Post("/order", [this](const httplib::Request& request, httplib::Response& response) {
+      const auto order = decode_order(request.body);
+      const auto announced = order ? orders_.announce(*order) : Result<void>(fail(order.error()));
+      if (!announced)
+        answer(response, announced.error());
+      else
+        response.set_content("{}", kJson);
+    });
+  }
+
   Status current() const {
     Status status = source_();
     status.server_pid = static_cast<std::uint64_t>(getpid());
@@ -70,19 +170,18 @@ class Server::Impl {
   }
 
   std::filesystem::path socket_;
+  std::optional<SocketPath> name_;
   StatusSource source_;
   std::chrono::steady_clock::time_point started_;
+  AnnouncedOrders orders_;
+  Jobs jobs_;
   httplib::Server http_;
   std::thread thread_;
 };
 
-Result<std::unique_ptr<Server>> Server::start(const std::filesystem::path& socket,
+Result<std::unique_ptr<Server>> Server::start(const std::filesystem::path& socket, Volume& volume,
                                               StatusSource source) {
-  if (socket.string().size() > kSocketPathBytesMax)
-    return fail(ErrorCode::bad_input,
-                "control socket " + socket.string() + ": path longer than a unix socket may have",
-                "Use a runtime directory with a shorter name.");
-  auto impl = std::make_unique<Impl>(socket, std::move(source));
+  auto impl = std::make_unique<Impl>(socket, volume, std::move(source));
   if (auto started = impl->start(); !started) return fail(std::move(started).error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -29,6 +29,37 @@ void take(const Json& json, std::string_view name, T& target) {
   json.at(std::string(name)).get_to(target);
 }
 
+Json json_of(const PrefetchStatus& prefetch) {
+  Json policies = Json::array();
+  for (const PolicyStatus& policy : prefetch.policies) {
+    Json one{{"name", policy.name}, {"state", policy.state}};
+    for (const PolicyField& field : kPolicyFields)
+      one[std::string(field.name)] = policy.*field.member;
+    policies.push_back(std::move(one));
+  }
+  Json json{{"policies", std::move(policies)},
+            {"eviction", prefetch.eviction},
+            {"order_stopped", prefetch.order_stopped}};
+  for (const PrefetchField& field : kPrefetchFields)
+    json[std::string(field.name)] = prefetch.*field.member;
+  return json;
+}
+
+PrefetchStatus prefetch_of(const Json& json) {
+  PrefetchStatus prefetch;
+  for (const Json& one : json.at("policies")) {
+    PolicyStatus policy;
+    take(one, "name", policy.name);
+    take(one, "state", policy.state);
+    for (const PolicyField& field : kPolicyFields) take(one, field.name, policy.*field.member);
+    prefetch.policies.push_back(std::move(policy));
+  }
+  take(json, "eviction", prefetch.eviction);
+  take(json, "order_stopped", prefetch.order_stopped);
+  for (const PrefetchField& field : kPrefetchFields) take(json, field.name, prefetch.*field.member);
+  return prefetch;
+}
+
 Status status_of(const Json& json) {
   Status status;
   take(json, "version", status.version);
@@ -49,6 +80,7 @@ Status status_of(const Json& json) {
   for (const InfoField& field : kInfoFields) take(volume, field.name, status.volume.*field.member);
   const Json& stats = json.at("stats");
   for (const StatsField& field : kStatsFields) take(stats, field.name, status.stats.*field.member);
+  status.prefetch = prefetch_of(json.at("prefetch"));
   return status;
 }
 
@@ -75,6 +107,7 @@ std::string encode_status(const Status& status) {
                     {"in_flight", status.frontend.in_flight}}},
                   {"volume", volume},
                   {"stats", stats},
+                  {"prefetch", json_of(status.prefetch)},
                   {"recent_errors", status.recent_errors}};
   // Keys in texts are bytes, not always UTF-8.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -90,15 +123,24 @@ Result<Status> decode_status(std::string_view text) {
   }
 }
 
+std::string encode_prefetch(const PrefetchStatus& status) {
+  return json_of(status).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string prometheus_text(const Status& status) {
-  const std::string labels = fmt::format("{{dataset=\"{}\"}}", label_value(status.volume.url));
+  const std::string dataset = fmt::format("dataset=\"{}\"", label_value(status.volume.url));
   std::string text;
-  const auto add = [&](std::string_view name, SampleKind kind, std::string_view help,
-                       std::uint64_t value) {
+  const auto describe = [&](std::string_view name, SampleKind kind, std::string_view help) {
     const bool counter = kind == SampleKind::counter;
     const std::string full = fmt::format("shoal_{}{}", name, counter ? "_total" : "");
-    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n{}{} {}\n", full, help, full,
-                        counter ? "counter" : "gauge", full, labels, value);
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", full, help, full,
+                        counter ? "counter" : "gauge");
+    return full;
+  };
+  const auto add = [&](std::string_view name, SampleKind kind, std::string_view help,
+                       std::uint64_t value) {
+    const std::string full = describe(name, kind, help);
+    text += fmt::format("{}{{{}}} {}\n", full, dataset, value);
   };
   add("files", SampleKind::gauge, "Files shown", status.volume.files);
   add("object_bytes", SampleKind::gauge, "Bytes of all objects shown", status.volume.object_bytes);
@@ -106,6 +148,19 @@ std::string prometheus_text(const Status& status) {
       status.volume.special_keys);
   for (const StatsField& field : kStatsFields)
     add(field.name, field.kind, field.help, status.stats.*field.member);
+  for (const PrefetchField& field : kPrefetchFields)
+    add(fmt::format("prefetch_{}", field.name), field.kind, field.help,
+        status.prefetch.*field.member);
+  for (const PolicyField& field : kPolicyFields) {
+    const std::string full =
+        describe(fmt::format("policy_{}", field.name), SampleKind::counter, field.help);
+    for (const PolicyStatus& policy : status.prefetch.policies)
+      text += fmt::format("{}{{{},policy=\"{}\"}} {}\n", full, dataset, label_value(policy.name),
+                          policy.*field.member);
+  }
+  add("prefetch_order_stopped", SampleKind::gauge,
+      "1 when the order announced did not come true and was given up",
+      status.prefetch.order_stopped ? 1 : 0);
   return text;
 }
 

@@ -24,6 +24,7 @@ struct FrontendStatus {
 struct Status {
   VolumeInfo volume;
   VolumeStats stats;
+  PrefetchStatus prefetch;
   FrontendStatus frontend;
   std::vector<std::string> recent_errors;  // newest first
   std::string version;                     // of the program
@@ -34,9 +35,11 @@ struct Status {
 [[nodiscard]] std::string encode_status(const Status& status);
 // Fails with corrupt when it is no status document; fields a newer server added are ignored.
 [[nodiscard]] Result<Status> decode_status(std::string_view text);
+// The part of it about prefetch, alone.
+[[nodiscard]] std::string encode_prefetch(const PrefetchStatus& status);
 
 // Prometheus text format 0.0.4: names begin with "shoal_", counters end in "_total", every sample
-// carries dataset="...".
+// carries dataset="...", those of a policy policy="..." besides.
 [[nodiscard]] std::string prometheus_text(const Status& status);
 
 }  // namespace shoal::control

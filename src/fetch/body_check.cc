@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "base/assert.h"
+#include "store/encoding.h"
 
 namespace shoal::fetch {
 namespace {
@@ -27,15 +28,15 @@ bool is_same_hex(const std::string& lower, const std::string& any) {
 
 }  // namespace
 
-bool BodyCheck::covers(const format::Extent& extent) const {
-  return extent.object_offset == 0 && extent.length == extent.object_size &&
-         extent.length <= kBytesMax && extent.etag.size() == kDigits &&
-         std::ranges::all_of(extent.etag, is_hex) && !(no_md5_ >= kNoMd5Max && no_md5_ > fitting_);
+bool BodyCheck::covers(const FetchOp& op) const {
+  return op.object_offset == 0 && op.length == op.object_size && op.length <= kBytesMax &&
+         op.etag.size() == kDigits && std::ranges::all_of(op.etag, is_hex) &&
+         !(no_md5_ >= kNoMd5Max && no_md5_ > fitting_);
 }
 
-BodyCheck::Verdict BodyCheck::judge(FetchOp& op) {
-  SHOAL_ASSERT(op.digest.has_value());
-  std::string digest = op.digest->finish_hex();
+BodyCheck::Verdict BodyCheck::judge(FetchOp& op, ByteSpan body) {
+  std::string digest = store::hex(
+      store::md5(std::string_view(reinterpret_cast<const char*>(body.data()), body.size())));
   if (is_same_hex(digest, op.etag)) {
     fitting_ += 1;
     return Verdict::good;

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "base/bytes.h"
 #include "fetch/fetch_op.h"
-#include "format/records.h"
 
 namespace shoal::fetch {
 
@@ -23,12 +23,12 @@ class BodyCheck {
   // their first reader would wait longer than for a part, and reads them in several requests.
   static constexpr std::uint64_t kBytesMax = 1u << 20;
 
-  // Whether the extent is a whole object to be checked.
-  [[nodiscard]] bool covers(const format::Extent& extent) const;
+  // Whether the op brings a whole object that is to be checked.
+  [[nodiscard]] bool covers(const FetchOp& op) const;
 
   enum class Verdict : std::uint8_t { good, fetch_again, damaged };
   // Of a complete body; fetch_again at most once for an op.
-  [[nodiscard]] Verdict judge(FetchOp& op);
+  [[nodiscard]] Verdict judge(FetchOp& op, ByteSpan body);
 
  private:
   std::uint64_t fitting_ = 0;

@@ -16,6 +16,8 @@ constexpr std::uint32_t kPrefetchMemoryPercent = 75;
 constexpr std::uint32_t kPrefetchSearchMax = 64;
 constexpr auto kSweepPeriod = 500ms;
 constexpr auto kIdleBeforeFlush = 1s;  // a partial chunk untouched for so long goes to the file
+constexpr auto kUnreadBeforeRelease = 20s;  // a window of prefetched bytes is read by then
+constexpr auto kDropRetryDelay = 5s;  // a chunk that could not be evicted is left alone for a while
 
 }  // namespace
 
@@ -24,6 +26,7 @@ ChunkKeeper::ChunkKeeper(KeeperParts parts, ChunkTable& table, Counters& counter
       table_(table),
       counters_(counters),
       host_(host),
+      evictor_(table),
       pool_(parts_.buffer_bytes, parts_.geometry.chunk_bytes) {}
 
 ChunkKeeper::~ChunkKeeper() {
@@ -77,13 +80,13 @@ bool ChunkKeeper::relieve(std::uint64_t bytes, bool demand) {
 }
 
 // True when the buffer is gone. A dirty one is flushed if that can be, else lost if it may be:
-// without a cache file the buffers are the cache, and what was read is the first to go. The caller
-// settles the chunk, which may end it.
+// without a cache file, or when the file has better use for its space, what was read is the first
+// to go. The caller settles the chunk, which may end it.
 bool ChunkKeeper::give_up_buffer(Chunk& chunk, bool lose_dirty) {
   if (chunk.is_dirty()) {
     if (flush(chunk)) return false;
-    const bool is_spent = parts_.cache == nullptr && chunk.unread.empty();
-    if (!lose_dirty && !is_spent) return false;
+    const bool has_no_place = parts_.cache == nullptr || chunk.refused;
+    if (!lose_dirty && !(has_no_place && chunk.unread.empty())) return false;
   }
   release_buffer(chunk);
   return true;
@@ -131,14 +134,14 @@ void ChunkKeeper::arm_sweep() {
 
 void ChunkKeeper::sweep() {
   const TimePoint idle_since = parts_.executor.clock().now() - kIdleBeforeFlush;
+  const TimePoint unread_since = parts_.executor.clock().now() - kUnreadBeforeRelease;
   for (auto at = table_.buffered().begin(); at != table_.buffered().end();) {
     Chunk& chunk = **at++;
     if (chunk.touched > idle_since) break;
     if (chunk.in_flight > 0 || chunk.busy != Chunk::Busy::no) continue;
-    if (chunk.is_dirty()) {
-      flush(chunk);
-      continue;
-    }
+    if (chunk.is_dirty() && (flush(chunk) || !chunk.refused || !chunk.unread.empty())) continue;
+    // Its reader is on the way: what is given up now would have to come from the disk.
+    if (!chunk.unread.empty() && chunk.touched > unread_since) continue;
     release_buffer(chunk);
     table_.settle(chunk);
   }
@@ -150,22 +153,35 @@ void ChunkKeeper::flush_all() {
 
 // ---- cache space
 
-bool ChunkKeeper::make_room(std::uint64_t bytes) {
-  if (dropping_bytes_ >= bytes) return true;
-  if (evict(bytes - dropping_bytes_) > 0 || dropping_bytes_ > 0) return true;
+ChunkKeeper::Room ChunkKeeper::make_room(const Chunk& newcomer, std::uint64_t bytes) {
+  const bool refused = dropping_bytes_ < bytes && !evict_for(&newcomer, bytes - dropping_bytes_);
+  if (dropping_bytes_ > 0) return Room::coming;
+  if (refused) return Room::refused;
   parts_.ask_others_to_evict(bytes);
-  return false;
+  return Room::none;
 }
 
-std::uint64_t ChunkKeeper::evict(std::uint64_t bytes) {
-  std::uint64_t started = 0;
-  for (auto at = table_.cached().begin(); at != table_.cached().end() && started < bytes;) {
-    Chunk& chunk = **at++;
-    if (chunk.busy != Chunk::Busy::no || chunk.file_reads > 0) continue;
-    started += std::uint64_t{chunk.in_file.count()} * parts_.geometry.block_bytes;
-    start_drop(chunk, DropReason::evicted);
+// False when the newcomer is not worth it.
+bool ChunkKeeper::evict_for(const Chunk* newcomer, std::uint64_t bytes) {
+  const TimePoint now = parts_.executor.clock().now();
+  for (std::uint64_t started = 0; started < bytes;) {
+    const Evictor::Choice choice = evictor_.choose(newcomer, now);
+    if (choice.chunk == nullptr) return !choice.refused;
+    started += parts_.cache->disk_bytes(choice.chunk->in_file);
+    start_drop(*choice.chunk, DropReason::evicted);
   }
-  return started;
+  return true;
+}
+
+void ChunkKeeper::evict(std::uint64_t bytes) {
+  evict_for(nullptr, bytes);
+}
+
+// Its bytes stay in memory until that is wanted for others, or until nobody has read them for long.
+void ChunkKeeper::refuse(Chunk& chunk) {
+  if (!chunk.refused) counters_.chunks_refused.add(1);
+  chunk.refused = true;
+  chunk.flush_not_before = parts_.executor.clock().now() + kIdleBeforeFlush;
 }
 
 void ChunkKeeper::discard(Chunk& chunk) {
@@ -176,7 +192,7 @@ void ChunkKeeper::start_drop(Chunk& chunk, DropReason reason) {
   SHOAL_ASSERT(chunk.busy == Chunk::Busy::no && chunk.file_reads == 0);
   chunk.busy = Chunk::Busy::evicting;
   jobs_ += 1;
-  dropping_bytes_ += std::uint64_t{chunk.in_file.count()} * parts_.geometry.block_bytes;
+  dropping_bytes_ += parts_.cache->disk_bytes(chunk.in_file);
   parts_.worker.post([this, &chunk, reason] {
     const bool dropped = parts_.cache->drop(chunk.id).has_value();
     parts_.executor.post([this, &chunk, reason, dropped] { on_dropped(chunk, reason, dropped); });
@@ -186,27 +202,30 @@ void ChunkKeeper::start_drop(Chunk& chunk, DropReason reason) {
 void ChunkKeeper::on_dropped(Chunk& chunk, DropReason reason, bool dropped) {
   jobs_ -= 1;
   chunk.busy = Chunk::Busy::no;
-  dropping_bytes_ -= std::uint64_t{chunk.in_file.count()} * parts_.geometry.block_bytes;
+  dropping_bytes_ -= parts_.cache->disk_bytes(chunk.in_file);
   if (reason == DropReason::damaged) {
     counters_.checksum_failures.add(1);
     chunk.discard = false;
-    set_absent_in_file(chunk);  // also when the drop failed: the bytes are not to be used
+    set_absent_in_file(chunk, dropped);  // also when the drop failed: the bytes are not to be used
   } else if (dropped) {
     counters_.chunks_evicted.add(1);
-    set_absent_in_file(chunk);
+    evictor_.on_evicted(chunk);
+    set_absent_in_file(chunk, /*is_punched=*/true);
   } else {
     counters_.cache_write_errors.add(1);
-    table_.touch(chunk, chunk.touched);  // its bytes are still good; try another one next time
+    chunk.drop_not_before = parts_.executor.clock().now() + kDropRetryDelay;  // its bytes are good
   }
   retry_what_wants_room();
   host_.on_chunk_ready(chunk);
 }
 
-void ChunkKeeper::set_absent_in_file(Chunk& chunk) {
+// Bytes that could not be punched out stay counted until a start gives them back.
+void ChunkKeeper::set_absent_in_file(Chunk& chunk, bool is_punched) {
   cache::BlockSet lost = chunk.in_file;
-  parts_.cache->release(lost.count());
+  if (is_punched) parts_.cache->release(parts_.cache->disk_bytes(lost));
   chunk.in_file.clear();
   chunk.verified = true;
+  chunk.pin_recorded = false;
   set_sealed(chunk, false);
   // Old blocks leave the memory too: kept as dirty they would be written again at once.
   chunk.in_memory -= lost;

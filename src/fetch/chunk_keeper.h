@@ -11,10 +11,12 @@
 #include "cache/file_io.h"
 #include "fetch/chunk_table.h"
 #include "fetch/counters.h"
+#include "fetch/evictor.h"
 
 // Moves chunks between their buffers and the cache file: verifies what a start found, flushes what
-// was fetched, evicts what is old, and finds memory and cache space when they run short. A chunk
-// has at most one such job at a time (Chunk::busy). A failure here costs a fetch, never a read.
+// was fetched, evicts what the Evictor names, keeps pins, and finds memory and cache space when
+// they run short. A chunk has at most one such job at a time (Chunk::busy). A failure here costs a
+// fetch, never a read.
 
 namespace shoal::fetch {
 
@@ -45,6 +47,14 @@ class ChunkKeeper {
   ChunkKeeper(KeeperParts parts, ChunkTable& table, Counters& counters, KeeperHost& host);
   ~ChunkKeeper();
 
+  void set_eviction(EvictionMode mode, std::shared_ptr<const NextUse> next_use) {
+    evictor_.set(mode, std::move(next_use));
+  }
+  // Takes over what a start found.
+  void restore(Chunk& chunk, const format::CacheRecord& record);
+  // A reader came to the chunk.
+  void on_read(Chunk& chunk) { evictor_.on_read(chunk); }
+
   // Makes [begin, end) of the chunk's buffer usable, giving up other buffers if it must; false: not
   // now. Prefetch may fill three quarters of the memory and throws no unread bytes away.
   [[nodiscard]] bool reserve(Chunk& chunk, std::uint32_t begin, std::uint32_t end, bool demand);
@@ -55,8 +65,14 @@ class ChunkKeeper {
   // Writes what is only in memory; false when there is nothing to write or it cannot be done now.
   bool flush(Chunk& chunk);
   void flush_all();
-  // Starts evicting the least recently used chunks; returns the bytes that will be free.
-  std::uint64_t evict(std::uint64_t bytes);
+  // Starts evicting for another owner.
+  void evict(std::uint64_t bytes);
+  // The chunk is not evicted until unpin(), also after a start. `limit` when too much is pinned,
+  // `unsupported` without a cache file. Precondition: object_blocks is known.
+  [[nodiscard]] Result<void> pin(Chunk& chunk);
+  void unpin(Chunk& chunk);
+  // The chunk's map is known: counts its pin in full.
+  void learn_pinned(Chunk& chunk);
   // The end: gives up every buffer and the timer; unflushed bytes are lost. Timers belong to the
   // executor's thread, so this cannot wait for the destructor, which may run on another one.
   // Precondition: is_idle(), nothing in flight.
@@ -79,6 +95,7 @@ class ChunkKeeper {
   void sweep();
   void arm_sweep();
 
+  void want_room(Chunk& chunk, std::uint64_t bytes);
   void write(const FlushJobPtr& job);
   void on_written(const FlushJobPtr& job);
   void commit(const FlushJobPtr& job);
@@ -86,17 +103,27 @@ class ChunkKeeper {
   void fail_flush(const FlushJobPtr& job);
   void end_flush(Chunk& chunk);
 
-  bool make_room(std::uint64_t bytes);
+  // Cache space: on its way, none to be had at the moment, or not for this chunk.
+  enum class Room { coming, none, refused };
+  Room make_room(const Chunk& newcomer, std::uint64_t bytes);
+  bool evict_for(const Chunk* newcomer, std::uint64_t bytes);
   void start_drop(Chunk& chunk, DropReason reason);
   void on_dropped(Chunk& chunk, DropReason reason, bool dropped);
-  void set_absent_in_file(Chunk& chunk);
+  void set_absent_in_file(Chunk& chunk, bool is_punched);
   void set_sealed(Chunk& chunk, bool sealed);
   void retry_what_wants_room();
+  void refuse(Chunk& chunk);
+
+  void record_pin(Chunk& chunk);
+  void on_pin_recorded(Chunk& chunk, bool pinned, bool stored);
+  void end_job(Chunk& chunk);
+  [[nodiscard]] std::uint64_t object_bytes(const Chunk& chunk) const;
 
   KeeperParts parts_;
   ChunkTable& table_;
   Counters& counters_;
   KeeperHost& host_;
+  Evictor evictor_;
   cache::BufferPool pool_;
   std::uint64_t jobs_ = 0;
   std::uint64_t dropping_bytes_ = 0;

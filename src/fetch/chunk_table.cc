@@ -16,29 +16,31 @@ Chunk& ChunkTable::get(ChunkId id) {
 
 void ChunkTable::touch(Chunk& chunk, TimePoint now) {
   chunk.touched = now;
-  if (chunk.buffered_in != nullptr) buffered_.splice(buffered_.end(), buffered_, chunk.buffered_at);
-  if (chunk.cached_in != nullptr) cached_.splice(cached_.end(), cached_, chunk.cached_at);
+  if (chunk.is_buffered) buffered_.splice(buffered_.end(), buffered_, chunk.buffered_at);
 }
 
 bool ChunkTable::settle(Chunk& chunk) {
   const bool buffered = static_cast<bool>(chunk.buffer);
-  if (buffered && chunk.buffered_in == nullptr) {
-    chunk.buffered_at = buffered_.insert(buffered_.end(), &chunk);
-    chunk.buffered_in = &buffered_;
-  } else if (!buffered && chunk.buffered_in != nullptr) {
-    buffered_.erase(chunk.buffered_at);
-    chunk.buffered_in = nullptr;
+  if (buffered != chunk.is_buffered) {
+    if (buffered)
+      chunk.buffered_at = buffered_.insert(buffered_.end(), &chunk);
+    else
+      buffered_.erase(chunk.buffered_at);
+    chunk.is_buffered = buffered;
   }
   const bool cached = !chunk.in_file.empty();
-  if (cached && chunk.cached_in == nullptr) {
-    chunk.cached_at = cached_.insert(cached_.end(), &chunk);
-    chunk.cached_in = &cached_;
-  } else if (!cached && chunk.cached_in != nullptr) {
-    cached_.erase(chunk.cached_at);
-    chunk.cached_in = nullptr;
+  if (cached && chunk.cached_at == Chunk::kNowhere) {
+    chunk.cached_at = cached_.size();
+    cached_.push_back(&chunk);
+  } else if (!cached && chunk.cached_at != Chunk::kNowhere) {
+    cached_[chunk.cached_at] = cached_.back();
+    cached_[chunk.cached_at]->cached_at = chunk.cached_at;
+    cached_.pop_back();
+    chunk.cached_at = Chunk::kNowhere;
   }
-  const bool wanted = buffered || cached || chunk.busy != Chunk::Busy::no || chunk.file_reads > 0 ||
-                      !chunk.ops.empty() || !chunk.pending.empty() || !chunk.parked.empty();
+  const bool wanted = buffered || cached || chunk.pinned || chunk.busy != Chunk::Busy::no ||
+                      chunk.file_reads > 0 || !chunk.ops.empty() || !chunk.pending.empty() ||
+                      !chunk.parked.empty();
   if (wanted) return false;
   chunks_.erase(chunk.id);
   return true;

@@ -31,11 +31,15 @@ struct Counters {
   Counter get_errors;
   Counter changed_objects;
   Counter misfit_bodies;
+  Counter gets_given_up;  // silent, and nobody waited or a new one was sent
   Counter prefetched_bytes;
   Counter used_bytes;
   Counter wasted_bytes;
   Counter chunks_sealed;  // gauge
   Counter chunks_evicted;
+  Counter chunks_refused;  // not cached: the cache had better use for its space
+  Counter warmed_bytes;    // fetched because they were asked for by name
+  Counter pins_refused;
   Counter checksum_failures;
   Counter cache_write_errors;
 };

@@ -15,7 +15,7 @@ void ChunkOwner::close(TimePoint deadline, Task done) {
   SHOAL_ASSERT(closing_ == Closing::no);
   closing_ = Closing::draining;
   closed_ = std::move(done);
-  drop_prefetches();
+  drop_guesses();
   const Duration left = std::max(deadline - parts_.executor.clock().now(), Duration::zero());
   close_timer_ = parts_.executor.after(left, [this] {
     close_timer_.reset();

@@ -73,6 +73,51 @@ class DataPath::Job {
   std::vector<Part> more_;
 };
 
+// One request about cached bytes on its way; as Job, without bytes of its own.
+class DataPath::WarmJob {
+ public:
+  struct Part final : fetch::ReadPart {
+    WarmJob* job = nullptr;
+    void on_done(Result<void> result) override { job->end_part(*this, std::move(result)); }
+  };
+
+  WarmJob(fetch::ReadPart::Kind kind, bool pin, TimePoint deadline, std::size_t parts,
+          Volume::WarmDone done)
+      : done_(std::move(done)), parts_(parts), left_(parts) {
+    for (Part& part : parts_) {
+      part.kind = kind;
+      part.pin = pin;
+      part.deadline = deadline;
+      part.job = this;
+    }
+  }
+  Part& part(std::size_t number) { return parts_[number]; }
+
+ private:
+  void end_part(const Part& part, Result<void> result) {
+    present_.fetch_add(part.bytes_present, kRelaxed);
+    fetched_.fetch_add(part.bytes_fetched, kRelaxed);
+    // As in Job: published by the decrement.
+    if (!result && !failed_.exchange(true, kRelaxed)) error_ = std::move(result).error();
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+    const WarmOutcome outcome{.present_bytes = present_.load(kRelaxed),
+                              .fetched_bytes = fetched_.load(kRelaxed)};
+    Result<WarmOutcome> total = outcome;
+    if (error_) total = fail(std::move(*error_));
+    Volume::WarmDone done = std::move(done_);
+    delete this;
+    if (done) done(std::move(total));
+  }
+
+  Volume::WarmDone done_;
+  std::vector<Part> parts_;
+  std::atomic<std::size_t> left_;
+  std::atomic<std::uint64_t> present_{0};
+  std::atomic<std::uint64_t> fetched_{0};
+  std::atomic<bool> failed_{false};
+  std::optional<Error> error_;
+};
+
 DataPath::DataPath(DataPathParts parts)
     : parts_(std::move(parts)),
       requests_(parts_.requests_in_flight_max, static_cast<std::uint32_t>(parts_.threads.size()),
@@ -80,7 +125,7 @@ DataPath::DataPath(DataPathParts parts)
       // Two chunks each: a thread can then always fill one while another is written.
       buffers_(parts_.buffer_bytes_max, static_cast<std::uint32_t>(parts_.threads.size()),
                2 * round_up(parts_.geometry.chunk_bytes, 4096)),
-      prefetcher_(std::move(parts_.policy), parts_.geometry.chunk_bytes) {
+      prefetcher_(parts_.make_policy, parts_.recorder, parts_.geometry.chunk_bytes) {
   std::vector<Prefetcher::Owner> owners;
   for (std::uint32_t number = 0; number < parts_.threads.size(); ++number) {
     const FetchThreadParts& thread = parts_.threads[number];
@@ -96,6 +141,7 @@ DataPath::DataPath(DataPathParts parts)
                           .buffer_bytes = buffers_,
                           .geometry = parts_.geometry,
                           .key_prefix = parts_.key_prefix,
+                          .direct = parts_.direct,
                           .observer = prefetcher_,
                           .ask_others_to_evict = [this, number](std::uint64_t bytes) {
                             for (std::size_t other = 0; other < owners_.size(); ++other)
@@ -195,6 +241,50 @@ void DataPath::read_metadata(Job& job, std::uint64_t offset, MutableByteSpan tar
   });
 }
 
+void DataPath::warm(const WarmRequest& request, std::chrono::steady_clock::time_point deadline,
+                    Volume::WarmDone done) {
+  const std::uint64_t start = format::kDataRegionStart;
+  Result<WarmOutcome> early = WarmOutcome{};
+  if (request.offset < start || request.offset > size() || request.bytes > size() - request.offset)
+    early = fail(ErrorCode::bad_input,
+                 fmt::format("{} bytes at {} are not in the data region of an image of {} bytes",
+                             request.bytes, request.offset, size()));
+  if (!early || request.bytes == 0) {
+    parts_.threads[0].executor.post(
+        [done = std::move(done), early = std::move(early)]() mutable { done(std::move(early)); });
+    return;
+  }
+  using Kind = fetch::ReadPart::Kind;
+  start_job(request.check_only ? Kind::check : Kind::warm, request, deadline, std::move(done));
+}
+
+void DataPath::unpin(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset < format::kDataRegionStart || offset > size() || bytes > size() - offset || bytes == 0)
+    return;
+  start_job(fetch::ReadPart::Kind::unpin, {.offset = offset, .bytes = bytes}, TimePoint::max(),
+            nullptr);
+}
+
+void DataPath::start_job(fetch::ReadPart::Kind kind, const WarmRequest& request, TimePoint deadline,
+                         Volume::WarmDone done) {
+  const std::uint64_t chunk_bytes = parts_.geometry.chunk_bytes;
+  const std::uint64_t begin = request.offset - format::kDataRegionStart;
+  const std::uint64_t end = begin + request.bytes;
+  const std::uint64_t first = begin / chunk_bytes;
+  const std::size_t parts = (end - 1) / chunk_bytes - first + 1;
+  // Deletes itself, perhaps as soon as its last part is handed over.
+  auto* job = new WarmJob(kind, request.pin, deadline, parts, std::move(done));
+  for (std::size_t number = 0; number < parts; ++number) {
+    const std::uint64_t chunk = first + number;
+    const std::uint64_t from = std::max(begin, chunk * chunk_bytes);
+    WarmJob::Part& part = job->part(number);
+    part.chunk = ChunkId{chunk};
+    part.chunk_offset = static_cast<std::uint32_t>(from % chunk_bytes);
+    part.length = static_cast<std::uint32_t>(std::min(end, (chunk + 1) * chunk_bytes) - from);
+    owners_[chunk % owners_.size()]->submit(part);
+  }
+}
+
 VolumeStats DataPath::stats() const {
   VolumeStats stats;
   stats.reads = counters_.reads.load(kRelaxed);
@@ -212,6 +302,7 @@ VolumeStats DataPath::stats() const {
     stats.prefetched_bytes += counters.prefetched_bytes.get();
     stats.prefetch_used_bytes += counters.used_bytes.get();
     stats.prefetch_wasted_bytes += counters.wasted_bytes.get();
+    stats.warmed_bytes += counters.warmed_bytes.get();
     stats.cache_chunks_sealed += counters.chunks_sealed.get();
     stats.cache_chunks_evicted += counters.chunks_evicted.get();
     stats.cache_checksum_failures += counters.checksum_failures.get();
@@ -223,6 +314,7 @@ VolumeStats DataPath::stats() const {
   if (parts_.cache != nullptr) {
     stats.cache_bytes = parts_.cache->used_bytes();
     stats.cache_bytes_max = parts_.cache->bytes_max();
+    stats.cache_pinned_bytes = parts_.cache->pinned_bytes();
   }
   return stats;
 }

@@ -41,7 +41,9 @@ struct DataPathParts {
   format::Geometry geometry;
   DataAddress data_end;
   std::string key_prefix;
-  std::unique_ptr<prefetch::Policy> policy;  // null: no prefetch
+  Prefetcher::MakePolicy make_policy;  // empty: no prefetch
+  bool direct = false;                 // exactly the blocks that are read
+  Recorder* recorder = nullptr;        // of the order of reads; or null
   std::uint32_t requests_in_flight_max = 0;
   std::uint64_t buffer_bytes_max = 0;
 };
@@ -64,7 +66,12 @@ class DataPath {
   }
   void read(std::uint64_t offset, std::span<std::byte> target,
             std::chrono::steady_clock::time_point deadline, Volume::ReadDone done);
+  // The range must lie in the data region.
+  void warm(const WarmRequest& request, std::chrono::steady_clock::time_point deadline,
+            Volume::WarmDone done);
+  void unpin(std::uint64_t offset, std::uint64_t bytes);
   [[nodiscard]] VolumeStats stats() const;
+  [[nodiscard]] Prefetcher& prefetcher() { return prefetcher_; }
   [[nodiscard]] std::vector<std::string> recent_errors() const { return errors_.newest_first(); }
 
   // Reads may finish until `deadline`, then fail with `closed`; fetched bytes go to the cache.
@@ -73,9 +80,12 @@ class DataPath {
 
  private:
   class Job;
+  class WarmJob;
   friend class Job;
   void read_metadata(Job& job, std::uint64_t offset, MutableByteSpan target);
   void refuse(std::uint64_t offset, std::size_t bytes, Volume::ReadDone done);
+  void start_job(fetch::ReadPart::Kind kind, const WarmRequest& request, TimePoint deadline,
+                 Volume::WarmDone done);
   void release_hold();
   void on_all_closed();
 

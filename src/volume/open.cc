@@ -14,17 +14,21 @@
 
 #include <algorithm>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
 #include "image/identity.h"
-#include "prefetch/walk_order.h"
+#include "prefetch/policy_set.h"
 #include "shoal/volume.h"
 #include "sys/file.h"
 #include "volume/data_path.h"
 #include "volume/fetch_thread.h"
+#include "volume/index_catalog.h"
+#include "volume/order_loader.h"
+#include "volume/recorder.h"
 #include "volume/tree.h"
 
 namespace shoal {
@@ -151,7 +155,14 @@ class LocalVolume final : public Volume {
             std::chrono::steady_clock::time_point deadline, ReadDone done) override {
     path_->read(offset, target, deadline, std::move(done));
   }
-  VolumeStats stats() const override { return path_->stats(); }
+  void warm(const WarmRequest& request, std::chrono::steady_clock::time_point deadline,
+            WarmDone done) override {
+    path_->warm(request, deadline, std::move(done));
+  }
+  void unpin(std::uint64_t offset, std::uint64_t bytes) override { path_->unpin(offset, bytes); }
+  Result<void> set_order(const ReadOrder& order) override;
+  PrefetchStatus prefetch_status() const override;
+  VolumeStats stats() const override;
   std::vector<std::string> recent_errors() const override { return path_->recent_errors(); }
   Result<DirectoryEntry> find(std::string_view path) const override {
     return find_entry(*opened_.index, path);
@@ -167,7 +178,8 @@ class LocalVolume final : public Volume {
         governor_({options.requests_per_second_max, options.bytes_per_second_max}) {}
   Result<void> open_cache(const VolumeOptions& options);
   Result<void> start_threads(const VolumeCredentials& credentials, const VolumeOptions& options);
-  void connect(const VolumeOptions& options);
+  [[nodiscard]] Prefetcher::MakePolicy policy_maker(const VolumeOptions& options);
+  [[nodiscard]] Result<void> connect(const VolumeOptions& options);
 
   std::filesystem::path directory_;
   std::optional<sys::LockFile> lock_;
@@ -176,9 +188,16 @@ class LocalVolume final : public Volume {
   std::unique_ptr<cache::CacheStore> cache_;
   std::vector<std::pair<ChunkId, format::CacheRecord>> restored_;
   store::Governor governor_;
+  store::StoreCounters store_counters_;
+  http::TransportCounters transport_counters_;
   std::unique_ptr<sys::WorkerPool> worker_;
   std::vector<std::unique_ptr<FetchThread>> threads_;
+  std::unique_ptr<IndexCatalog> catalog_;  // null: no prefetch
+  std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<DataPath> path_;
+  std::unique_ptr<OrderLoader> order_loader_;
+  std::mutex order_mutex_;                  // guards order_
+  std::shared_ptr<prefetch::Order> order_;  // in force; null: none
 };
 
 Result<std::unique_ptr<LocalVolume>> LocalVolume::open(const std::filesystem::path& directory,
@@ -198,7 +217,8 @@ Result<std::unique_ptr<LocalVolume>> LocalVolume::open(const std::filesystem::pa
   SHOAL_TRY(volume->location_, store::parse_location(volume->opened_.dataset.url));
   if (with_cache) SHOAL_CHECK_OK(volume->open_cache(options));
   SHOAL_CHECK_OK(volume->start_threads(credentials, options));
-  volume->connect(options);
+  SHOAL_CHECK_OK(volume->connect(options));
+  if (options.order) SHOAL_CHECK_OK(volume->set_order(*options.order));
   return volume;
 }
 
@@ -223,28 +243,44 @@ Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
   const std::uint32_t count = thread_count(options);
   worker_ = std::make_unique<sys::WorkerPool>("shoal-disk", count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    SHOAL_TRY(auto thread, FetchThread::start({.number = number,
-                                               .location = location_,
-                                               .store = config,
-                                               .governor = &governor_,
-                                               .connections_max = options.requests_in_flight_max}));
+    SHOAL_TRY(auto thread,
+              FetchThread::start({.number = number,
+                                  .location = location_,
+                                  .store = config,
+                                  .governor = &governor_,
+                                  // Some more than GETs at a time: for second tries.
+                                  .connections_max = options.requests_in_flight_max +
+                                                     options.requests_in_flight_max / 16 + 8,
+                                  .store_counters = &store_counters_,
+                                  .transport_counters = &transport_counters_}));
     threads_.push_back(std::move(thread));
   }
   return {};
 }
 
-void LocalVolume::connect(const VolumeOptions& options) {
+Prefetcher::MakePolicy LocalVolume::policy_maker(const VolumeOptions& options) {
+  if (options.prefetch != PrefetchMode::automatic) return {};
+  catalog_ = std::make_unique<IndexCatalog>(*opened_.index, opened_.dataset.geometry, *worker_,
+                                            threads_[0]->parts().executor);
+  const prefetch::PolicySetOptions policies{
+      .geometry = opened_.dataset.geometry,
+      .data_end = opened_.generation.data_end,
+      // What prefetch may keep in memory, or it would only push itself out.
+      .window_bytes_max = std::min(limits::kPrefetchWindowMaxBytes, options.buffer_bytes_max / 4)};
+  return [policies, catalog = catalog_.get()](prefetch::Proposals& proposals) {
+    return prefetch::PolicySet::make(policies, proposals, catalog);
+  };
+}
+
+Result<void> LocalVolume::connect(const VolumeOptions& options) {
   const format::Geometry& geometry = opened_.dataset.geometry;
+  if (!options.record_file.empty()) {
+    SHOAL_TRY(recorder_,
+              Recorder::create(options.record_file,
+                               {.map = *opened_.index, .geometry = geometry, .worker = *worker_}));
+  }
   std::vector<FetchThreadParts> threads;
   for (const auto& thread : threads_) threads.push_back(thread->parts());
-  std::unique_ptr<prefetch::Policy> policy;
-  if (options.prefetch)
-    policy = std::make_unique<prefetch::WalkOrder>(prefetch::WalkOrderOptions{
-        .geometry = geometry,
-        .data_end = opened_.generation.data_end,
-        // What prefetch may keep in memory, or it would only push itself out.
-        .window_bytes_max =
-            std::min(limits::kPrefetchWindowMaxBytes, options.buffer_bytes_max / 4)});
   path_ = std::make_unique<DataPath>(
       DataPathParts{.threads = std::move(threads),
                     .worker = *worker_,
@@ -257,23 +293,62 @@ void LocalVolume::connect(const VolumeOptions& options) {
                     .geometry = geometry,
                     .data_end = opened_.generation.data_end,
                     .key_prefix = location_.prefix,
-                    .policy = std::move(policy),
+                    .make_policy = policy_maker(options),
+                    .direct = options.prefetch == PrefetchMode::direct,
+                    .recorder = recorder_.get(),
                     .requests_in_flight_max = options.requests_in_flight_max,
                     .buffer_bytes_max = options.buffer_bytes_max});
+  order_loader_ = std::make_unique<OrderLoader>(
+      OrderLoader::Parts{*opened_.index, geometry, opened_.generation.data_end});
+  return {};
+}
+
+Result<void> LocalVolume::set_order(const ReadOrder& source) {
+  if (catalog_ == nullptr)
+    return fail(ErrorCode::unsupported,
+                "this volume was opened without prefetch, so an order is of no use to it",
+                "Open it without --no-prefetch and --direct.");
+  const std::lock_guard lock(order_mutex_);
+  const bool replaces = !source.append || order_ == nullptr;
+  auto order = replaces ? std::make_shared<prefetch::Order>(opened_.dataset.geometry) : order_;
+  SHOAL_CHECK_OK(order_loader_->add(source, order, replaces));
+  if (!replaces) return {};
+  order_ = order;
+  path_->prefetcher().set_order(
+      std::move(order), {.stop_when_failing = source.is_guess, .begin_at_once = !source.is_guess});
+  return {};
+}
+
+PrefetchStatus LocalVolume::prefetch_status() const {
+  PrefetchStatus status = path_->prefetcher().status();
+  status.order_missing = order_loader_->missing();
+  return status;
 }
 
 LocalVolume::~LocalVolume() {
   if (path_ == nullptr) return;
+  order_loader_.reset();
   std::promise<void> promise;
   const std::future<void> closed = promise.get_future();
   path_->close(system_clock().now() + kCloseTimeout,
                [promise = std::move(promise)]() mutable { promise.set_value(); });
   // Bounded: past the deadline reads and GETs are given up, what is left are writes to local disk.
   closed.wait();
+  if (recorder_) recorder_->finish();
   // Whoever posts to a loop is done with it before the loop dies: first the workers, then the other
   // fetch threads.
   worker_.reset();
   for (const auto& thread : threads_) thread->finish_turn();
+}
+
+VolumeStats LocalVolume::stats() const {
+  VolumeStats stats = path_->stats();
+  constexpr auto kRelaxed = std::memory_order_relaxed;  // numbers for people
+  stats.hedged_gets = store_counters_.hedges_sent.load(kRelaxed);
+  stats.hedges_won = store_counters_.hedges_won.load(kRelaxed);
+  stats.gets += stats.hedged_gets;
+  stats.connections_opened = transport_counters_.connections_opened.load(kRelaxed);
+  return stats;
 }
 
 VolumeInfo LocalVolume::info() const {

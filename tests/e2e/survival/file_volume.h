@@ -23,6 +23,14 @@ class FileVolume final : public Volume {
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   void read(std::uint64_t offset, std::span<std::byte> target,
             std::chrono::steady_clock::time_point deadline, ReadDone done) override;
+  void warm(const WarmRequest&, std::chrono::steady_clock::time_point, WarmDone done) override {
+    done(fail(ErrorCode::unsupported, "no cache"));
+  }
+  void unpin(std::uint64_t, std::uint64_t) override {}
+  [[nodiscard]] Result<void> set_order(const ReadOrder&) override {
+    return fail(ErrorCode::unsupported, "no prefetch");
+  }
+  [[nodiscard]] PrefetchStatus prefetch_status() const override { return {}; }
   [[nodiscard]] VolumeStats stats() const override { return {}; }
   [[nodiscard]] std::vector<std::string> recent_errors() const override { return {}; }
   [[nodiscard]] Result<DirectoryEntry> find(std::string_view path) const override;

@@ -15,6 +15,10 @@
 
 namespace shoal::sim {
 
+namespace {
+constexpr std::size_t kDirectBytes = 4096;  // a direct write ends at a page
+}  // namespace
+
 Duration FaultyFiles::delay() {
   const auto most = static_cast<std::uint64_t>(behaviour_.delay_max.count());
   return Duration(most == 0 ? 0 : static_cast<Duration::rep>(rng_.below(most)));
@@ -48,7 +52,8 @@ void FaultyFiles::write(int fd, ByteSpan source, std::uint64_t offset, Done done
   const double draw = rng_.unit();
   const bool full = draw < behaviour_.no_space;
   const bool fails = full || draw < behaviour_.no_space + behaviour_.write_error;
-  const std::size_t bytes = fails ? rng_.below(source.size()) : source.size();
+  std::size_t bytes = fails ? rng_.below(source.size()) : source.size();
+  if ((fcntl(fd, F_GETFL) & O_DIRECT) != 0) bytes -= bytes % kDirectBytes;
   executor_.after(
       delay(), [this, fd, source, offset, full, fails, bytes, done = std::move(done)]() mutable {
         --under_way_;

@@ -64,8 +64,8 @@ OracleStore::~OracleStore() {
   SHOAL_ASSERT(calls_.empty());
 }
 
-void OracleStore::get(const store::GetRequest& request, store::BodySink& sink,
-                      store::Done<void> done) {
+store::CallId OracleStore::get(const store::GetRequest& request, store::BodySink& sink,
+                               store::Done<void> done) {
   bucket_.gets.fetch_add(1);
   const std::uint64_t now_in_flight = bucket_.in_flight.fetch_add(1) + 1;
   std::uint64_t seen = bucket_.in_flight_max.load();
@@ -77,15 +77,46 @@ void OracleStore::get(const store::GetRequest& request, store::BodySink& sink,
   call->request = request;
   call->sink = &sink;
   call->done = std::move(done);
+  note_request(*call);
   calls_[call->id] = call;
   Duration delay = behaviour_.delay_min;
   const auto spread = (behaviour_.delay_max - behaviour_.delay_min).count();
   if (spread > 0)
     delay += Duration(static_cast<Duration::rep>(rng_.below(static_cast<std::uint64_t>(spread))));
-  if (rng_.unit() < behaviour_.hang) return;
+  const store::CallId id{call->id};
+  if (behaviour_.outage) {
+    executor_.post([this, call] {
+      if (!call->ended)
+        end(call, fail(Error(ErrorCode::unavailable, "GET " + call->request.key + ": outage")
+                           .with_retry(Retry::yes)));
+    });
+    return id;
+  }
+  if (rng_.unit() < behaviour_.hang) {
+    // Only its own deadline ends it.
+    if (request.deadline > Duration::zero())
+      executor_.after(request.deadline, [this, call] {
+        if (!call->ended)
+          end(call, fail(ErrorCode::timeout, "GET " + call->request.key + ": no answer"));
+      });
+    return id;
+  }
   if (rng_.unit() < behaviour_.fail)
     call->fail_at = rng_.below(2) == 0 ? 0 : rng_.below(request.length);
   executor_.after(delay, [this, call] { answer(call); });
+  return id;
+}
+
+// Before the call is in the table.
+void OracleStore::note_request(const Call& call) {
+  const store::GetRequest& request = call.request;
+  if (bucket_.log != nullptr) bucket_.log->push_back({request.key, request.offset, request.length});
+  if (!bucket_.watch_overlaps) return;
+  for (const auto& [id, other] : calls_)
+    if (!other->ended && other->request.key == request.key &&
+        request.offset < other->request.offset + other->request.length &&
+        other->request.offset + other->sent < request.offset + request.length)
+      bucket_.overlapping.fetch_add(1);
 }
 
 void OracleStore::answer(const CallPtr& call) {
@@ -113,12 +144,15 @@ void OracleStore::go_on(const CallPtr& call) {
   if (fails) count = call->fail_at > call->sent ? call->fail_at - call->sent : 0;
   std::vector<std::byte> bytes(count);
   oracle_fill(call->object.number, call->object.version, call->request.offset + call->sent, bytes);
-  if (count > 0 && call->sent == 0 && behaviour_.damaged > 0) {
-    bytes[behaviour_.damaged % count] ^= std::byte{1};
+  const bool is_whole = call->request.offset == 0 && call->request.length == call->object.size;
+  if (count > 0 && call->sent == 0 && behaviour_.damaged > 0 && is_whole) {
+    bytes[call->id % count] ^= std::byte{1} << static_cast<int>(call->id / count % 8);
     behaviour_.damaged -= 1;
   }
   if (count > 0) {
-    if (auto taken = call->sink->on_bytes(bytes); !taken) {
+    auto taken = call->sink->on_bytes(bytes);
+    if (call->ended) return;  // the sink gave it up
+    if (!taken) {
       end(call, std::move(taken));
       return;
     }
@@ -140,11 +174,22 @@ void OracleStore::end(const CallPtr& call, Result<void> result) {
   done(std::move(result));
 }
 
+// No more bytes come from here on; `done` runs in a later task.
+void OracleStore::give_up(const CallPtr& call) {
+  if (call->ended) return;
+  call->ended = true;
+  executor_.post([this, call] {
+    end(call, fail(ErrorCode::canceled, "GET " + call->request.key + ": given up by the caller"));
+  });
+}
+
+void OracleStore::cancel(store::CallId call) {
+  const auto found = calls_.find(call.value);
+  if (found != calls_.end()) give_up(found->second);
+}
+
 void OracleStore::cancel_all() {
-  for (const auto& [id, call] : calls_)
-    executor_.post([this, held = call] {
-      if (!held->ended) end(held, fail(ErrorCode::canceled, "GET " + held->request.key));
-    });
+  for (const auto& [id, call] : calls_) give_up(call);
 }
 
 template <typename T>

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/rng.h"
 #include "store/object_store.h"
@@ -34,6 +35,15 @@ struct OracleBucket {
   std::atomic<std::uint64_t> in_flight{0};
   std::atomic<std::uint64_t> in_flight_max{0};
   std::atomic<std::uint64_t> ranged_whole_objects{0};  // GETs of a whole object not told its size
+  bool watch_overlaps = false;                         // costs a look at every call under way
+  std::atomic<std::uint64_t> overlapping{0};  // GETs for bytes another one was under way for
+  // What was asked for, in order, when somebody wants to know. One thread only.
+  struct Asked {
+    std::string key;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  std::vector<Asked>* log = nullptr;
 };
 
 struct OracleBehaviour {
@@ -43,7 +53,8 @@ struct OracleBehaviour {
   Duration piece_delay{};         // between two pieces
   double fail = 0;                // unavailable, some after a part of the bytes
   double hang = 0;                // never answers
-  std::uint32_t damaged = 0;      // so many next GETs have one wrong bit, each another one
+  std::uint32_t damaged = 0;      // so many next GETs of whole objects have a wrong bit each
+  bool outage = false;            // every GET fails at once, and may be tried again
 };
 
 // A store on such a bucket. confined to its executor.
@@ -56,8 +67,9 @@ class OracleStore final : public store::ObjectStore {
   [[nodiscard]] OracleBehaviour& behaviour() { return behaviour_; }
 
   [[nodiscard]] const std::string& name() const override { return name_; }
-  void get(const store::GetRequest& request, store::BodySink& sink,
-           store::Done<void> done) override;
+  store::CallId get(const store::GetRequest& request, store::BodySink& sink,
+                    store::Done<void> done) override;
+  void cancel(store::CallId call) override;
   void cancel_all() override;
 
   void head(const std::string&, store::Done<store::ObjectInfo> done) override;
@@ -78,9 +90,11 @@ class OracleStore final : public store::ObjectStore {
   struct Call;
   // Shared by the table of calls and the timer that continues the call.
   using CallPtr = std::shared_ptr<Call>;
+  void note_request(const Call& call);
   void answer(const CallPtr& call);
   void go_on(const CallPtr& call);
   void end(const CallPtr& call, Result<void> result);
+  void give_up(const CallPtr& call);
   template <typename T>
   void refuse(store::Done<T> done);
 

@@ -56,12 +56,15 @@ void World::open() {
   std::vector<volume::FetchThreadParts> threads;
   for (std::uint32_t i = 0; i < options.threads; ++i)
     threads.push_back({executors[i], files[i], stores[i]});
-  std::unique_ptr<prefetch::Policy> policy;
+  volume::Prefetcher::MakePolicy make_policy;
   if (options.prefetch)
-    policy = std::make_unique<prefetch::WalkOrder>(
-        prefetch::WalkOrderOptions{.geometry = options.geometry,
-                                   .data_end = dataset.data_end(),
-                                   .window_bytes_max = options.buffer_bytes_max / 4});
+    make_policy =
+        [policies = prefetch::PolicySetOptions{.geometry = options.geometry,
+                                               .data_end = dataset.data_end(),
+                                               .window_bytes_max = options.buffer_bytes_max / 4}](
+            prefetch::Proposals& proposals) {
+          return prefetch::PolicySet::make(policies, proposals, /*catalog=*/nullptr);
+        };
   path_ = std::make_unique<volume::DataPath>(
       volume::DataPathParts{.threads = std::move(threads),
                             .worker = *worker_,
@@ -73,7 +76,7 @@ void World::open() {
                             .geometry = options.geometry,
                             .data_end = dataset.data_end(),
                             .key_prefix = kPrefix,
-                            .policy = std::move(policy),
+                            .make_policy = std::move(make_policy),
                             .requests_in_flight_max = options.requests_in_flight_max,
                             .buffer_bytes_max = options.buffer_bytes_max});
 }

@@ -34,6 +34,17 @@ TEST(BlockSet, behaves_like_a_plain_set) {
       while (out < size && model.contains(out)) ++out;
       ASSERT_EQ(set.next_out(from), out);
       ASSERT_EQ(set.contains(from), model.contains(from));
+      std::uint32_t run = from;
+      while (run > 0 && model.contains(run - 1)) --run;
+      ASSERT_EQ(set.run_begin(from), run);
+      std::uint32_t gap = from;
+      while (gap > 0 && !model.contains(gap - 1)) --gap;
+      ASSERT_EQ(set.gap_begin(from), gap);
+      for (const std::uint32_t group : {1u, 2u, 4u, 8u}) {
+        std::set<std::uint32_t> groups;
+        for (const std::uint32_t block : model) groups.insert(block / group);
+        ASSERT_EQ(set.count_groups(group), groups.size());
+      }
       ASSERT_EQ(set.empty(), model.empty());
     }
     const BlockSet copy = BlockSet::from_words(size, set.words());
@@ -55,6 +66,8 @@ TEST(BlockSet, union_and_difference) {
   BlockSet both = a;
   both |= b;
   EXPECT_EQ(both.count(), 140u);
+  EXPECT_TRUE(both.includes(a) && both.includes(b) && both.includes(BlockSet(200)));
+  EXPECT_FALSE(a.includes(b) || BlockSet(200).includes(a));
   both -= a;
   EXPECT_EQ(both.count(), 50u);
   EXPECT_EQ(both.next_in(0), 100u);

@@ -70,16 +70,16 @@ TEST(Budget, holds_while_threads_compete) {
   EXPECT_EQ(budget.used(), 0u);
 }
 
-TEST(ChunkBuffer, charges_touched_pages_and_comes_back_zeroed) {
+TEST(ChunkBuffer, charges_touched_groups_of_pages_and_comes_back_zeroed) {
   Budget budget(64u << 20, 1, 0);
   BufferPool pool(budget, 4u << 20);
   ChunkBuffer buffer;
   ASSERT_TRUE(pool.reserve(buffer, 100, 200, 100));
-  EXPECT_EQ(pool.used_bytes(), 4096u);
-  ASSERT_TRUE(pool.reserve(buffer, 0, 4096, 100));
-  EXPECT_EQ(pool.used_bytes(), 4096u) << "a page is paid for once";
-  ASSERT_TRUE(pool.reserve(buffer, 4095, 4097, 100));
-  EXPECT_EQ(pool.used_bytes(), 8192u);
+  EXPECT_EQ(pool.used_bytes(), 65536u);
+  ASSERT_TRUE(pool.reserve(buffer, 0, 65536, 100));
+  EXPECT_EQ(pool.used_bytes(), 65536u) << "a group is paid for once";
+  ASSERT_TRUE(pool.reserve(buffer, 65535, 65537, 100));
+  EXPECT_EQ(pool.used_bytes(), 131072u);
   buffer.data()[5000] = std::byte{1};
   pool.release(buffer);
   EXPECT_EQ(pool.used_bytes(), 0u);

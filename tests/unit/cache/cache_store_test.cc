@@ -43,7 +43,7 @@ class CacheStoreTest : public testing::Test {
     sim::oracle_fill(chunk.value, 1, 0, content_);
     BlockSet fresh(16);
     fresh.add(begin, end);
-    if (!store_->reserve(end - begin)) return fail(ErrorCode::limit, "cache is full");
+    if (!store_->reserve((end - begin) * 4096ull)) return fail(ErrorCode::limit, "cache is full");
     SHOAL_CHECK_OK(
         file().write_at(store_->file_offset(chunk) + begin * 4096ull,
                         ByteSpan(content_).subspan(begin * 4096ull, (end - begin) * 4096ull)));
@@ -162,10 +162,45 @@ TEST_F(CacheStoreTest, a_smaller_bound_drops_what_no_longer_fits) {
 
 TEST_F(CacheStoreTest, reserve_refuses_past_the_bound) {
   open(1, 10 * 4096);
-  EXPECT_TRUE(store_->reserve(10));
-  EXPECT_FALSE(store_->reserve(1));
-  store_->release(10);
-  EXPECT_TRUE(store_->reserve(1));
+  EXPECT_TRUE(store_->reserve(10 * 4096));
+  EXPECT_FALSE(store_->reserve(4096));
+  store_->release(10 * 4096);
+  EXPECT_TRUE(store_->reserve(4096));
+}
+
+TEST_F(CacheStoreTest, small_blocks_are_counted_by_the_pages_they_take) {
+  const auto store = CacheStore::open({.path = directory_.path() / "small",
+                                       .layout_id = 1,
+                                       .geometry = {512, 64u << 10},
+                                       .data_end = DataAddress{1u << 20},
+                                       .bytes_max = 1u << 20},
+                                      records_, [](ChunkId, const auto&) {});
+  ASSERT_TRUE(store);
+  BlockSet blocks(128);
+  blocks.add(7, 9);
+  EXPECT_EQ((*store)->disk_bytes(blocks), 8192u);
+  blocks.add(0, 7);
+  EXPECT_EQ((*store)->disk_bytes(blocks), 8192u);
+}
+
+TEST_F(CacheStoreTest, pins_leave_a_part_of_the_bound_and_are_kept_first_in_a_smaller_one) {
+  open();
+  for (std::uint64_t chunk = 0; chunk < 8; ++chunk) {
+    Stored old = kNothing;
+    old.pinned = chunk >= 6;
+    const auto commit = add(ChunkId{chunk}, old, 0, 16);
+    ASSERT_TRUE(commit);
+    EXPECT_EQ(commit->stored.pinned, old.pinned);
+  }
+  EXPECT_TRUE(store_->try_pin(14 * kGeometry.chunk_bytes));
+  EXPECT_FALSE(store_->try_pin(1));
+  store_->unpin(14 * kGeometry.chunk_bytes);
+  EXPECT_EQ(store_->pinned_bytes(), 0u);
+  open(1, 3 * kGeometry.chunk_bytes);
+  ASSERT_EQ(restored_.size(), 3u);
+  EXPECT_EQ(restored_[0].first, ChunkId{6});
+  EXPECT_EQ(restored_[1].first, ChunkId{7});
+  EXPECT_TRUE(restored_[0].second.pinned && restored_[1].second.pinned);
 }
 
 TEST_F(CacheStoreTest, drop_erases_the_record_and_the_bytes) {

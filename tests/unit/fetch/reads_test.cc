@@ -63,9 +63,11 @@ TEST(Reads, a_reader_is_answered_before_the_end_of_a_large_extent) {
   options.bucket.piece_bytes = 64u << 10;
   options.bucket.piece_delay = 10ms;
   World world(options);
+  Outcome& all = world.read(DataAddress{0}, 4u << 20);
   Outcome& early = world.read(DataAddress{100000}, 4096);
   Outcome& late = world.read(DataAddress{(4u << 20) - 4096}, 4096);
   ASSERT_TRUE(world.settle());
+  EXPECT_EQ(world.fault_of(all), "");
   EXPECT_EQ(world.fault_of(early), "");
   EXPECT_EQ(world.fault_of(late), "");
   EXPECT_LT(early.ended + 500ms, late.ended);

@@ -42,6 +42,14 @@ class HeldVolume final : public Volume {
     }
     changed_.notify_all();
   }
+  void warm(const WarmRequest&, std::chrono::steady_clock::time_point, WarmDone done) override {
+    done(fail(ErrorCode::unsupported, "no cache"));
+  }
+  void unpin(std::uint64_t, std::uint64_t) override {}
+  Result<void> set_order(const ReadOrder&) override {
+    return fail(ErrorCode::unsupported, "no prefetch");
+  }
+  PrefetchStatus prefetch_status() const override { return {}; }
   VolumeStats stats() const override { return {}; }
   std::vector<std::string> recent_errors() const override { return {}; }
   Result<DirectoryEntry> find(std::string_view) const override {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tools/resource_limit.h"
+
 namespace shoal::tools {
 namespace {
 
@@ -14,7 +16,7 @@ TEST(ReadFlags, without_any_flag_the_defaults_of_the_library_hold) {
   EXPECT_EQ(options->cache_bytes_max, VolumeOptions{}.cache_bytes_max);
   EXPECT_EQ(options->buffer_bytes_max, VolumeOptions{}.buffer_bytes_max);
   EXPECT_EQ(options->requests_in_flight_max, VolumeOptions{}.requests_in_flight_max);
-  EXPECT_TRUE(options->prefetch);
+  EXPECT_EQ(options->prefetch, PrefetchMode::automatic);
   EXPECT_EQ(ReadFlags{}.io_timeout(), std::chrono::seconds(60));
 }
 
@@ -30,17 +32,38 @@ TEST(ReadFlags, sizes_have_units) {
   EXPECT_EQ(options->bytes_per_second_max, double(100u << 20));
 }
 
-TEST(ReadFlags, a_resource_limit_sets_threads_and_buffers_and_a_buffer_size_wins) {
+TEST(ReadFlags, a_resource_limit_sets_threads_and_memory_and_other_flags_win) {
   ReadFlags flags;
+  EXPECT_EQ(*flags.frontend_bytes(7), 7u);
   flags.resource_limit = "4c4g";
   auto options = flags.to_options();
   ASSERT_TRUE(options);
   EXPECT_EQ(options->fetch_threads, 2u);
-  EXPECT_EQ(options->buffer_bytes_max, 1ull << 30);
+  EXPECT_EQ(options->buffer_bytes_max, ((4ull << 30) - (96 << 20)) / 2);
+  EXPECT_EQ(options->requests_in_flight_max, limits::kRequestsInFlightDefault);
+  EXPECT_EQ(*flags.frontend_bytes(7), 64u << 20);
   flags.buffer_size = "128M";
+  flags.requests_in_flight = 5;
   options = flags.to_options();
   ASSERT_TRUE(options);
   EXPECT_EQ(options->buffer_bytes_max, 128ull << 20);
+  EXPECT_EQ(options->requests_in_flight_max, 5u);
+}
+
+TEST(ResourcePlan, its_parts_never_come_to_more_than_the_limit) {
+  for (const char* processors : {"1c", "2c", "3c", "64c"})
+    for (const char* memory : {"256m", "257m", "1g", "4g", "100g"}) {
+      const auto plan = resource_plan(std::string(processors) + memory);
+      ASSERT_TRUE(plan) << processors << memory;
+      const std::uint64_t connections = std::uint64_t{plan->requests_in_flight} * (128 << 10);
+      EXPECT_LE((96ull << 20) + plan->buffer_bytes + plan->frontend_bytes + connections,
+                plan->memory_bytes)
+          << processors << memory;
+      EXPECT_GE(plan->buffer_bytes, plan->fetch_threads * (16ull << 20)) << processors << memory;
+      EXPECT_GE(plan->fetch_threads, 1u);
+      EXPECT_LE(plan->fetch_threads, 8u);
+    }
+  EXPECT_EQ(resource_plan("1c256m")->requests_in_flight, 160u) << "as --help says";
 }
 
 TEST(ReadFlags, what_cannot_be_read_is_refused_by_name_with_an_example) {
