@@ -3,6 +3,10 @@
 // gzip logs as logs/DATE/service-N.log.gz. Same seed, same bytes.
 //
 //   shoal-make-dataset DIR --symbols 200 --days 100 --logs 60 --seed 1
+//   shoal-make-dataset DIR --set D1|D2|D3
+//
+// D1: 20,000 files of 1-16 KiB in 200 directories; D2: 4,000 of about 100 KiB in 40; D3: 200,000
+// under 1 KiB in 2,000.
 #include <zlib.h>
 
 #include <CLI/CLI.hpp>
@@ -23,8 +27,24 @@ struct Options {
   unsigned symbols = 200;
   unsigned days = 100;
   unsigned logs = 60;
+  unsigned bars_min = 20;      // lines of a file; one is about 45 bytes
+  unsigned bars_max = 353;
   std::uint64_t seed = 1;
 };
+
+// The data sets of bench/compare, by name.
+bool use_set(const std::string& name, Options& options) {
+  if (name == "D1") {
+    options.logs = 0;
+  } else if (name == "D2") {
+    options = {options.target, 40, 100, 0, 2400, 3600, options.seed};
+  } else if (name == "D3") {
+    options = {options.target, 2000, 100, 0, 2, 20, options.seed};
+  } else {
+    return false;
+  }
+  return true;
+}
 
 // Sum of uniforms: normal enough for prices.
 double gaussian(Rng& rng) {
@@ -64,18 +84,26 @@ bool write_file(const std::filesystem::path& path, const std::string& text) {
   return std::fclose(file) == 0 && written;
 }
 
-// Liquid symbols trade in every minute of the session, illiquid ones in few: 1 to 16 KiB a file.
+// Liquid symbols trade in every minute of the session, illiquid ones in few. More bars than a
+// session has minutes are bars of seconds.
 std::string bars_of_day(Rng& rng, double& price, double volatility, unsigned bars) {
+  constexpr unsigned kSessionMinutes = 390;
   std::string text = "time,open,high,low,close,volume\n";
   for (unsigned bar = 0; bar < bars; ++bar) {
-    const unsigned minute = 570 + bar * 390 / bars;
+    const unsigned second = bar * kSessionMinutes * 60 / bars;
+    const unsigned minute = 570 + second / 60;
+    char clock[16];
+    if (bars <= kSessionMinutes)
+      std::snprintf(clock, sizeof clock, "%02u:%02u", minute / 60, minute % 60);
+    else
+      std::snprintf(clock, sizeof clock, "%02u:%02u:%02u", minute / 60, minute % 60, second % 60);
     const double open = price;
     const double close = std::max(0.5, open * (1 + volatility * gaussian(rng)));
     const double high = std::max(open, close) * (1 + volatility * rng.unit() / 2);
     const double low = std::min(open, close) * (1 - volatility * rng.unit() / 2);
     char line[96];
-    const int used = std::snprintf(line, sizeof line, "%02u:%02u,%.2f,%.2f,%.2f,%.2f,%llu\n",
-                                   minute / 60, minute % 60, open, high, low, close,
+    const int used = std::snprintf(line, sizeof line, "%s,%.2f,%.2f,%.2f,%.2f,%llu\n", clock, open,
+                                   high, low, close,
                                    static_cast<unsigned long long>(100 + rng.below(90000)));
     text.append(line, static_cast<std::size_t>(used));
     price = close;
@@ -89,10 +117,12 @@ bool write_symbol(const Options& options, unsigned index) {
   std::filesystem::create_directories(directory);
   double price = 5 + 400 * rng.unit() * rng.unit();
   const double volatility = 0.0004 + 0.0012 * rng.unit();
-  const unsigned bars_typical = 24 + static_cast<unsigned>(rng.below(330));
+  const unsigned bars_least = options.bars_min + options.bars_min / 5;
+  const unsigned bars_typical =
+      bars_least + static_cast<unsigned>(rng.below(options.bars_max - bars_least + 1));
   for (unsigned day = 0; day < options.days; ++day) {
     const unsigned bars =
-        std::max(20u, bars_typical - static_cast<unsigned>(rng.below(bars_typical / 4 + 1)));
+        std::max(options.bars_min, bars_typical - static_cast<unsigned>(rng.below(bars_typical / 4 + 1)));
     if (!write_file(directory / (date_name(day) + ".csv"),
                     bars_of_day(rng, price, volatility, bars)))
       return false;
@@ -144,7 +174,11 @@ int main(int argc, char** argv) {
   app.add_option("--days", options.days)->capture_default_str();
   app.add_option("--logs", options.logs)->capture_default_str();
   app.add_option("--seed", options.seed)->capture_default_str();
+  std::string set;
+  app.add_option("--set", set, "D1, D2 or D3: a data set of bench/compare")
+      ->check(CLI::IsMember({"D1", "D2", "D3"}));
   CLI11_PARSE(app, argc, argv);
+  if (!set.empty() && !use_set(set, options)) return 2;
   for (unsigned i = 0; i < options.symbols; ++i)
     if (!write_symbol(options, i)) return 1;
   for (unsigned i = 0; i < options.logs; ++i)

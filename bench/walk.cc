@@ -2,11 +2,14 @@
 // How many files per second does one reader get, walking a tree as `grep -r` and `cat */*` do?
 // Plain POSIX calls, no knowledge of Shoal, so that every mount is measured by the same program.
 //
-//   shoal-walk DIR [--seconds-max 20] [--readers 1] [--json]
+//   shoal-walk DIR [--seconds-max 20] [--readers 1] [--list FILE] [--json]
 //
-// Prints files, bytes, seconds, files/s and an order-free checksum of names and contents.
+// With --list it reads the files the list names (relative to DIR, one per line) in that order, each
+// reader taking the next one, as the workers of a training loader do. Prints files, bytes, seconds,
+// files/s, milliseconds per file, processor time, and an order-free checksum of names and contents.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -16,6 +19,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -27,28 +32,41 @@ using Clock = std::chrono::steady_clock;
 
 struct Totals {
   std::atomic<std::uint64_t> files{0}, bytes{0}, errors{0}, checksum{0};
+  std::mutex mutex;
+  std::vector<float> milliseconds;  // of each file, open to last byte; guarded by mutex
 };
 
 class Walker {
  public:
   Walker(std::string root, Clock::time_point deadline, Totals& totals)
       : root_(std::move(root)), deadline_(deadline), totals_(totals), buffer_(1 << 20) {}
+  Walker(const Walker&) = delete;
+  Walker& operator=(const Walker&) = delete;
+  ~Walker() {
+    const std::lock_guard lock(totals_.mutex);
+    totals_.milliseconds.insert(totals_.milliseconds.end(), milliseconds_.begin(),
+                                milliseconds_.end());
+  }
 
   bool expired() const { return Clock::now() >= deadline_; }
 
   void read_one(const std::string& path) {
+    const auto begin = Clock::now();
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return report(path);
-    std::uint64_t hash = XXH3_64bits(path.data() + root_.size(), path.size() - root_.size());
+    XXH3_64bits_reset_withSeed(
+        hash_.get(), XXH3_64bits(path.data() + root_.size(), path.size() - root_.size()));
     ssize_t got = 0;
     while ((got = read(fd, buffer_.data(), buffer_.size())) > 0) {
-      hash = XXH3_64bits_withSeed(buffer_.data(), static_cast<std::size_t>(got), hash);
+      XXH3_64bits_update(hash_.get(), buffer_.data(), static_cast<std::size_t>(got));
       totals_.bytes += static_cast<std::uint64_t>(got);
     }
     if (got < 0) report(path);
     close(fd);
+    milliseconds_.push_back(
+        std::chrono::duration<float, std::milli>(Clock::now() - begin).count());
     ++totals_.files;
-    totals_.checksum += hash;
+    totals_.checksum += XXH3_64bits_digest(hash_.get());
   }
 
   // Names in byte order (what a shell glob and EROFS give), files before subdirectories are entered
@@ -89,64 +107,116 @@ class Walker {
   Clock::time_point deadline_;
   Totals& totals_;
   std::vector<char> buffer_;
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash_{XXH3_createState(), XXH3_freeState};
+  std::vector<float> milliseconds_;
 };
 
-// Several readers: the list first, then contiguous slices, as `xargs -P` deals them out.
-void walk_parallel(const std::string& root, Clock::time_point deadline, unsigned readers,
-                   Totals& totals) {
-  std::vector<std::string> paths;
-  Walker(root, deadline, totals).walk(root, [&](const std::string& path) {
-    paths.push_back(path);
-  });
-  constexpr std::size_t kSlice = 64;
+struct Plan {
+  std::string root;
+  Clock::time_point deadline;
+  unsigned readers = 1;
+};
+
+// Deals `slice` consecutive paths at a time to each reader.
+void read_paths(const Plan& plan, const std::vector<std::string>& paths, std::size_t slice,
+                Totals& totals) {
   std::atomic<std::size_t> next{0};
   std::vector<std::jthread> threads;
-  for (unsigned i = 0; i < readers; ++i)
+  for (unsigned i = 0; i < plan.readers; ++i)
     threads.emplace_back([&] {
-      Walker walker(root, deadline, totals);
-      for (std::size_t begin; (begin = next.fetch_add(kSlice)) < paths.size();)
-        for (std::size_t at = begin; at < std::min(begin + kSlice, paths.size()); ++at) {
+      Walker walker(plan.root, plan.deadline, totals);
+      for (std::size_t begin; (begin = next.fetch_add(slice)) < paths.size();)
+        for (std::size_t at = begin; at < std::min(begin + slice, paths.size()); ++at) {
           if (walker.expired()) return;
           walker.read_one(paths[at]);
         }
     });
 }
 
+// One reader walks as `grep -r` does; several read slices of the list, as `xargs -P` deals them out.
+void walk_tree(const Plan& plan, Totals& totals) {
+  constexpr std::size_t kSlice = 64;
+  std::vector<std::string> paths;
+  {
+    Walker walker(plan.root, plan.deadline, totals);
+    walker.walk(plan.root, [&](const std::string& path) {
+      if (plan.readers == 1)
+        walker.read_one(path);
+      else
+        paths.push_back(path);
+    });
+  }
+  if (plan.readers > 1) read_paths(plan, paths, kSlice, totals);
+}
+
+bool load_list(const std::string& list, const std::string& root, std::vector<std::string>& paths) {
+  std::ifstream file(list);
+  for (std::string line; std::getline(file, line);) paths.push_back(root + "/" + line);
+  return file.eof() && !paths.empty();
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// Sorts `values`.
+float quantile(std::vector<float>& values, double rank) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(rank * static_cast<double>(values.size() - 1))];
+}
+
+void print(const Totals& totals, double seconds, bool complete, bool json) {
+  std::vector<float> milliseconds = totals.milliseconds;
+  const double files = static_cast<double>(totals.files.load());
+  std::printf(json ? "{\"files\":%llu,\"bytes\":%llu,\"errors\":%llu,\"seconds\":%.4f,"
+                     "\"files_per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+                     "\"cpu_seconds\":%.4f,\"complete\":%s,\"checksum\":\"%016llx\"}\n"
+                   : "%llu files, %llu bytes, %llu errors, %.3f s, %.0f files/s, p50 %.3f ms, "
+                     "p99 %.3f ms, processor %.3f s, complete %s, checksum %016llx\n",
+              static_cast<unsigned long long>(totals.files.load()),
+              static_cast<unsigned long long>(totals.bytes.load()),
+              static_cast<unsigned long long>(totals.errors.load()), seconds, files / seconds,
+              static_cast<double>(quantile(milliseconds, 0.5)),
+              static_cast<double>(quantile(milliseconds, 0.99)), cpu_seconds(),
+              complete ? "true" : "false", static_cast<unsigned long long>(totals.checksum.load()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string root;
+  Plan plan;
+  std::string list;
   double seconds_max = 1e6;
-  unsigned readers = 1;
   bool json = false;
-  CLI::App app("Reads every file of a tree, as grep -r does.");
-  app.add_option("root", root)->required();
+  CLI::App app("Reads every file of a tree, as grep -r does, or those of a list in its order.");
+  app.add_option("root", plan.root)->required();
   app.add_option("--seconds-max", seconds_max);
-  app.add_option("--readers", readers)->check(CLI::Range(1u, 256u));
+  app.add_option("--readers", plan.readers)->check(CLI::Range(1u, 256u));
+  app.add_option("--list", list, "File with one path per line, relative to the root");
   app.add_flag("--json", json);
   CLI11_PARSE(app, argc, argv);
-  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+  while (plan.root.size() > 1 && plan.root.ends_with('/')) plan.root.pop_back();
 
+  std::vector<std::string> paths;
+  if (!list.empty() && !load_list(list, plan.root, paths)) {
+    std::fprintf(stderr, "%s: cannot be read, or names no file\n", list.c_str());
+    return 2;
+  }
   Totals totals;
   const auto begin = Clock::now();
-  const auto deadline = begin + std::chrono::duration_cast<Clock::duration>(
-                                    std::chrono::duration<double>(seconds_max));
-  if (readers == 1) {
-    Walker walker(root, deadline, totals);
-    walker.walk(root, [&](const std::string& path) { walker.read_one(path); });
-  } else {
-    walk_parallel(root, deadline, readers, totals);
-  }
+  plan.deadline = begin + std::chrono::duration_cast<Clock::duration>(
+                              std::chrono::duration<double>(seconds_max));
+  if (list.empty())
+    walk_tree(plan, totals);
+  else
+    read_paths(plan, paths, 1, totals);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const bool complete = Clock::now() < deadline;
-  const double rate = static_cast<double>(totals.files.load()) / seconds;
-  std::printf(json ? "{\"files\":%llu,\"bytes\":%llu,\"errors\":%llu,\"seconds\":%.4f,"
-                     "\"files_per_second\":%.1f,\"complete\":%s,\"checksum\":\"%016llx\"}\n"
-                   : "%llu files, %llu bytes, %llu errors, %.3f s, %.0f files/s, complete %s, "
-                     "checksum %016llx\n",
-              static_cast<unsigned long long>(totals.files.load()),
-              static_cast<unsigned long long>(totals.bytes.load()),
-              static_cast<unsigned long long>(totals.errors.load()), seconds, rate,
-              complete ? "true" : "false", static_cast<unsigned long long>(totals.checksum.load()));
+  print(totals, seconds, Clock::now() < plan.deadline, json);
   return totals.errors == 0 ? 0 : 1;
 }
