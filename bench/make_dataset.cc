@@ -27,7 +27,7 @@ struct Options {
   unsigned symbols = 200;
   unsigned days = 100;
   unsigned logs = 60;
-  unsigned bars_min = 20;      // lines of a file; one is about 45 bytes
+  unsigned bars_min = 20;  // lines of a file; one is about 45 bytes
   unsigned bars_max = 353;
   std::uint64_t seed = 1;
 };
@@ -102,9 +102,9 @@ std::string bars_of_day(Rng& rng, double& price, double volatility, unsigned bar
     const double high = std::max(open, close) * (1 + volatility * rng.unit() / 2);
     const double low = std::min(open, close) * (1 - volatility * rng.unit() / 2);
     char line[96];
-    const int used = std::snprintf(line, sizeof line, "%s,%.2f,%.2f,%.2f,%.2f,%llu\n", clock, open,
-                                   high, low, close,
-                                   static_cast<unsigned long long>(100 + rng.below(90000)));
+    const int used =
+        std::snprintf(line, sizeof line, "%s,%.2f,%.2f,%.2f,%.2f,%llu\n", clock, open, high, low,
+                      close, static_cast<unsigned long long>(100 + rng.below(90000)));
     text.append(line, static_cast<std::size_t>(used));
     price = close;
   }
@@ -121,8 +121,8 @@ bool write_symbol(const Options& options, unsigned index) {
   const unsigned bars_typical =
       bars_least + static_cast<unsigned>(rng.below(options.bars_max - bars_least + 1));
   for (unsigned day = 0; day < options.days; ++day) {
-    const unsigned bars =
-        std::max(options.bars_min, bars_typical - static_cast<unsigned>(rng.below(bars_typical / 4 + 1)));
+    const unsigned bars = std::max(
+        options.bars_min, bars_typical - static_cast<unsigned>(rng.below(bars_typical / 4 + 1)));
     if (!write_file(directory / (date_name(day) + ".csv"),
                     bars_of_day(rng, price, volatility, bars)))
       return false;

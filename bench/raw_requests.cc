@@ -240,11 +240,12 @@ int main(int argc, char** argv) {
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   const double count = static_cast<double>(totals.requests);
   const double cpu = cpu_seconds() - cpu_before;
-  std::printf(options.json
-                  ? "{\"requests\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"requests_per_second\":%.1f,"
-                    "\"cpu_seconds\":%.4f}\n"
-                  : "%llu requests, %llu bytes, %.3f s, %.0f requests/s, processor %.3f s\n",
-              static_cast<unsigned long long>(totals.requests),
-              static_cast<unsigned long long>(totals.bytes), seconds, count / seconds, cpu);
+  std::printf(
+      options.json
+          ? "{\"requests\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"requests_per_second\":%.1f,"
+            "\"cpu_seconds\":%.4f}\n"
+          : "%llu requests, %llu bytes, %.3f s, %.0f requests/s, processor %.3f s\n",
+      static_cast<unsigned long long>(totals.requests),
+      static_cast<unsigned long long>(totals.bytes), seconds, count / seconds, cpu);
   return 0;
 }

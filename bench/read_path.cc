@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Question: how many files per second does one cold walker get from a bucket that answers in 20 ms?
-// Real threads, rings and cache files; the bucket is simulated with a delay, so that no server takes
-// part of the machine. Fails when the walk does not cost exactly one GET per object.
+// Real threads, rings and cache files; the bucket is simulated with a delay, so that no server
+// takes part of the machine. Fails when the walk does not cost exactly one GET per object.
 #include <benchmark/benchmark.h>
 
 #include <atomic>

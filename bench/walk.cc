@@ -54,8 +54,8 @@ class Walker {
     const auto begin = Clock::now();
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return report(path);
-    XXH3_64bits_reset_withSeed(
-        hash_.get(), XXH3_64bits(path.data() + root_.size(), path.size() - root_.size()));
+    XXH3_64bits_reset_withSeed(hash_.get(),
+                               XXH3_64bits(path.data() + root_.size(), path.size() - root_.size()));
     ssize_t got = 0;
     while ((got = read(fd, buffer_.data(), buffer_.size())) > 0) {
       XXH3_64bits_update(hash_.get(), buffer_.data(), static_cast<std::size_t>(got));
@@ -63,8 +63,7 @@ class Walker {
     }
     if (got < 0) report(path);
     close(fd);
-    milliseconds_.push_back(
-        std::chrono::duration<float, std::milli>(Clock::now() - begin).count());
+    milliseconds_.push_back(std::chrono::duration<float, std::milli>(Clock::now() - begin).count());
     ++totals_.files;
     totals_.checksum += XXH3_64bits_digest(hash_.get());
   }
@@ -107,7 +106,8 @@ class Walker {
   Clock::time_point deadline_;
   Totals& totals_;
   std::vector<char> buffer_;
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash_{XXH3_createState(), XXH3_freeState};
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash_{XXH3_createState(),
+                                                                 XXH3_freeState};
   std::vector<float> milliseconds_;
 };
 
@@ -133,7 +133,8 @@ void read_paths(const Plan& plan, const std::vector<std::string>& paths, std::si
     });
 }
 
-// One reader walks as `grep -r` does; several read slices of the list, as `xargs -P` deals them out.
+// One reader walks as `grep -r` does; several read slices of the list, as `xargs -P` deals them
+// out.
 void walk_tree(const Plan& plan, Totals& totals) {
   constexpr std::size_t kSlice = 64;
   std::vector<std::string> paths;

@@ -44,8 +44,8 @@ BufferPool::~BufferPool() {
 bool BufferPool::reserve(ChunkBuffer& buffer, std::uint32_t begin, std::uint32_t end,
                          std::uint32_t percent) {
   const std::uint32_t first = begin / kGroupBytes * kGroupPages;
-  const std::uint32_t last = std::min((end + kGroupBytes - 1) / kGroupBytes * kGroupPages,
-                                      chunk_bytes_ / kPageBytes);
+  const std::uint32_t last =
+      std::min((end + kGroupBytes - 1) / kGroupBytes * kGroupPages, chunk_bytes_ / kPageBytes);
   const std::uint32_t fresh =
       buffer ? last - first - buffer.pages_.count(first, last) : last - first;
   if (!share_.take(std::uint64_t{fresh} * kPageBytes, percent)) return false;
@@ -62,7 +62,8 @@ bool BufferPool::reserve(ChunkBuffer& buffer, std::uint32_t begin, std::uint32_t
     buffer.pages_ = BlockSet(chunk_bytes_ / kPageBytes);
   }
   buffer.pages_.add(first, last);
-  // All at once: a fault for each page costs several times as much. Before Linux 5.14, as they come.
+  // All at once: a fault for each page costs several times as much. Before Linux 5.14, as they
+  // come.
   if (fresh > 0)
     madvise(buffer.data_ + std::size_t{first} * kPageBytes, std::size_t{last - first} * kPageBytes,
             MADV_POPULATE_WRITE);

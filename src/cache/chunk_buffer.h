@@ -13,7 +13,8 @@ namespace shoal::cache {
 class BufferPool;
 
 // Memory for one chunk: address space for all of it, real memory and budget only for the groups of
-// 16 pages that were reserved. Fresh pages read as zero. Belongs to its pool's thread; give back with release().
+// 16 pages that were reserved. Fresh pages read as zero. Belongs to its pool's thread; give back
+// with release().
 class ChunkBuffer {
  public:
   ChunkBuffer() = default;

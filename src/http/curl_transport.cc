@@ -31,8 +31,7 @@ namespace {
 
 class CurlTransport final : public Transport {
  public:
-  CurlTransport(sys::Loop& loop, CURLM* multi, const CurlOptions& options,
-                HandleDefaults defaults);
+  CurlTransport(sys::Loop& loop, CURLM* multi, const CurlOptions& options, HandleDefaults defaults);
   ~CurlTransport() override;
 
   ExchangeId start(const Request& request, ResponseSink& sink, Done done) override;

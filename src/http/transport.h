@@ -77,8 +77,8 @@ class Transport {
   virtual ~Transport() = default;
   // `sink` is borrowed and must live until `done` has run.
   virtual ExchangeId start(const Request& request, ResponseSink& sink, Done done) = 0;
-  // Ends an exchange early: its sink is called no more and its `done` runs with ErrorCode::canceled.
-  // Unknown ids are ignored. May be called from a sink.
+  // Ends an exchange early: its sink is called no more and its `done` runs with
+  // ErrorCode::canceled. Unknown ids are ignored. May be called from a sink.
   virtual void cancel(ExchangeId exchange) = 0;
 };
 

@@ -32,6 +32,8 @@ LookaheadOptions lookahead_options(const KnownOrderOptions& options) {
   ahead.window_bytes_max = options.window_bytes_max;
   // Sixteen workers with batches of 64 leave so many open. A replay stops sooner when less is.
   ahead.behind_files_max = options.stop_when_failing ? 64 : 1024;
+  // Or a window that holds all of a small trace would never see a file passed.
+  ahead.behind_grows = !options.stop_when_failing;
   ahead.window_bytes_min = std::min(ahead.window_bytes_min, options.window_bytes_max);
   return ahead;
 }

@@ -47,8 +47,10 @@ std::optional<Lookahead::Hit> Lookahead::on_read(const ReadSeen& read) {
 }
 
 bool Lookahead::has_too_many_behind() const {
-  return behind_bytes_ * 2 > limit_bytes_ ||
-         behind_files_ > std::max(window_files_ / 2, options_.behind_files_max);
+  const std::uint32_t files_max = options_.behind_grows
+                                      ? std::max(window_files_ / 2, options_.behind_files_max)
+                                      : options_.behind_files_max;
+  return behind_bytes_ * 2 > limit_bytes_ || behind_files_ > files_max;
 }
 
 void Lookahead::retire() {

@@ -19,6 +19,7 @@ struct LookaheadOptions {
   // Unread files behind the furthest one read, before the oldest counts as passed: how far the
   // readers of one sequence are apart.
   std::uint32_t behind_files_max = 64;
+  bool behind_grows = true;  // at least half of the window; else just behind_files_max
   std::uint32_t window_files_max = limits::kRequestsInFlightMax;  // more could not be in flight
 };
 

@@ -134,8 +134,8 @@ class ObjectStore {
   virtual void copy(const std::string& source, const std::string& target, Done<PutResult> done) = 0;
 
   // Gives up one GET: its sink gets no more bytes and its `done` runs later, with
-  // ErrorCode::canceled unless its outcome was certain already. Unknown ids and those of ended calls
-  // are ignored. May be called from a sink, also of that GET.
+  // ErrorCode::canceled unless its outcome was certain already. Unknown ids and those of ended
+  // calls are ignored. May be called from a sink, also of that GET.
   virtual void cancel(CallId call) = 0;
   // Gives up every call under way: their `done` run with ErrorCode::canceled.
   virtual void cancel_all() = 0;

@@ -42,8 +42,8 @@ class Ring {
   // Takes completions that are there, at most completions.size(); returns how many.
   [[nodiscard]] std::size_t take(std::span<Completion> completions);
 
-  // Buffers the kernel chooses from when bytes arrive. False when it cannot (before Linux 6.0). Only
-  // after enter().
+  // Buffers the kernel chooses from when bytes arrive. False when it cannot (before Linux 6.0).
+  // Only after enter().
   [[nodiscard]] bool use_buffers(ReceiveBuffers& buffers);
 
  private:

@@ -22,7 +22,7 @@ struct Call {
   std::string key;  // empty: the bucket itself
   std::vector<NameValue> query{};
   std::vector<NameValue> headers{};
-  ByteSpan body{};  // borrowed until `done`
+  ByteSpan body{};      // borrowed until `done`
   Duration deadline{};  // of the call, however many requests it takes; zero: none
   // For a GET: where the bytes of a good answer go, and what the answer must be.
   BodySink* sink = nullptr;

@@ -190,6 +190,18 @@ TEST(KnownOrder, replay_stops_for_good_when_predictions_fail) {
   }
 }
 
+TEST(KnownOrder, replay_of_a_trace_smaller_than_the_window_stops_too) {
+  KnownOrderOptions options;
+  options.stop_when_failing = true;
+  World world(2400, 9000, options);
+  world.append(world.sequence);
+  world.start();
+  for (std::size_t i = 0; i < 2400; ++i)
+    if (i % 12 < 6) world.read(world.sequence[i]);
+  EXPECT_TRUE(world.policy->is_stopped());
+  EXPECT_LE(world.bucket.requests, 2200u);
+}
+
 TEST(KnownOrder, replay_goes_on_while_predictions_hold) {
   KnownOrderOptions options;
   options.stop_when_failing = true;
