@@ -457,14 +457,6 @@ TEST_P(TransportConformance, destroying_the_transport_ends_exchanges_with_cancel
   loop_->run_until([&] { return canceled == 2; });
 }
 
-TEST_P(TransportConformance, a_missing_certificate_bundle_is_reported_at_the_start) {
-  if (!speaks_tls()) GTEST_SKIP() << "it has no use for certificates";
-  const auto transport = GetParam().make(*loop_, {.ca_bundle = "/nowhere/ca.pem"});
-  ASSERT_FALSE(transport);
-  EXPECT_EQ(transport.error().code(), ErrorCode::not_found);
-  EXPECT_TRUE(has(transport.error().message(), "/nowhere/ca.pem"));
-}
-
 TEST_P(TransportConformance, a_cancelled_upload_keeps_its_body_until_done_has_run) {
   // A peer that reads the head and then nothing: the body fills the socket and stays.
   ScriptedServer server([](const std::string&, const std::string&) { return Answer{ok("")}; });
