@@ -46,6 +46,7 @@ std::optional<Traffic> sum_traffic(const std::vector<PassResult>& passes) {
   for (const PassResult& pass : passes) {
     if (!pass.traffic) return std::nullopt;
     sum.gets += pass.traffic->gets;
+    sum.hedged_gets += pass.traffic->hedged_gets;
     sum.get_bytes += pass.traffic->get_bytes;
     sum.throttled += pass.traffic->throttled;
     sum.prefetched_bytes += pass.traffic->prefetched_bytes;

@@ -27,6 +27,7 @@ Json json_of(const Histogram& latencies) {
 Json json_of(const std::optional<Traffic>& traffic) {
   if (!traffic) return nullptr;
   return {{"gets", traffic->gets},
+          {"hedged_gets", traffic->hedged_gets},
           {"get_bytes", traffic->get_bytes},
           {"throttled", traffic->throttled},
           {"prefetched_bytes", traffic->prefetched_bytes},

@@ -45,6 +45,8 @@ void print_bucket(const Io& io, const TargetResult& target, const Summary& summa
       fmt::format("{} GETs ({:.2f} per file), {} fetched ({:.2f} per byte read)",
                   grouped(traffic.gets), per(traffic.gets, summary.files),
                   human_bytes(traffic.get_bytes), per(traffic.get_bytes, summary.bytes));
+  if (traffic.hedged_gets > 0)
+    text += fmt::format("; {} sent twice", grouped(traffic.hedged_gets));
   if (traffic.throttled > 0) text += fmt::format("; {} throttled", grouped(traffic.throttled));
   row(io, "bucket", text);
   if (traffic.prefetched_bytes > 0)

@@ -71,6 +71,7 @@ class Sampler {
 
 Traffic difference(const Traffic& before, const Traffic& after) {
   return {.gets = after.gets - before.gets,
+          .hedged_gets = after.hedged_gets - before.hedged_gets,
           .get_bytes = after.get_bytes - before.get_bytes,
           .throttled = after.throttled - before.throttled,
           .prefetched_bytes = after.prefetched_bytes - before.prefetched_bytes,

@@ -33,6 +33,7 @@ std::string_view name_of(CacheState state) noexcept {
 
 Traffic traffic_of(const VolumeStats& stats) {
   return {.gets = stats.gets,
+          .hedged_gets = stats.hedged_gets,
           .get_bytes = stats.get_bytes,
           .throttled = stats.throttled,
           .prefetched_bytes = stats.prefetched_bytes,

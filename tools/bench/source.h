@@ -38,6 +38,7 @@ enum class CacheState {
 // What a bucket was asked for since some moment, as the one who asks counts it.
 struct Traffic {
   std::uint64_t gets = 0;
+  std::uint64_t hedged_gets = 0;  // sent a second time because the first was slow; also in `gets`
   std::uint64_t get_bytes = 0;
   std::uint64_t throttled = 0;  // answers that asked for fewer requests
   std::uint64_t prefetched_bytes = 0;
