@@ -117,6 +117,9 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   options.log_file = target.volume / "log" / "server.log";
   SHOAL_CHECK_OK(sys::make_directories(options.log_file.parent_path()));
   SHOAL_TRY(options.carrier, fuse::carrier_named(flags.carrier));
+  if (options.carrier == fuse::Carrier::automatic &&
+      (flags.read.no_prefetch || hints.wants_exact_reads()))
+    options.carrier = fuse::Carrier::exact;
   SHOAL_TRY(auto mounted, fuse::mount(options, {program.string(), "keeper"}));
   if (io.stop->load() && !flags.foreground) {
     // Ctrl-C came while the keeper, which has a session of its own, was mounting.
@@ -201,7 +204,9 @@ the mount began with: temporary keys must be valid for as long as it is read.
   command
       ->add_option(
           "--carrier", flags->carrier,
-          "How the kernel reads the image: automatic, file-directio, file-buffered or loop")
+          "How the kernel reads the image: automatic, exact, file-buffered, file-directio or "
+          "loop. exact reads nothing ahead from one file to the next; it is what automatic becomes "
+          "with --order, --replay, --record, --direct and --no-prefetch")
       ->type_name("HOW")
       ->capture_default_str();
   add_store_flags(*command, flags->store);

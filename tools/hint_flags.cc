@@ -143,6 +143,10 @@ std::optional<ReadOrder> HintFlags::to_order() const {
   return result;
 }
 
+bool HintFlags::wants_exact_reads() const {
+  return direct || !order.empty() || !replay.empty() || !record.empty();
+}
+
 void HintFlags::apply(VolumeOptions& options) const {
   if (direct) options.prefetch = PrefetchMode::direct;
   options.record_file = record;

@@ -34,6 +34,9 @@ struct HintFlags {
 
   // The order of reading, if one is given. Precondition: resolved.
   [[nodiscard]] std::optional<ReadOrder> to_order() const;
+  // The kernel must not read from one file on to the next: the order is another one, or what is
+  // read is written down, or nothing else may be fetched.
+  [[nodiscard]] bool wants_exact_reads() const;
   void apply(VolumeOptions& options) const;  // all but the order
 };
 void add_hint_flags(CLI::App& app, HintFlags& flags);

@@ -26,16 +26,10 @@ std::optional<Lookahead::Hit> Lookahead::on_read(const ReadSeen& read) {
   if (read.range.begin.value >= file.range.end()) return std::nullopt;
   if (!read.hit && number >= grown_at_) waited_ = true;
   const Hit hit{file.tag, !file.is_read};
-  if (!file.is_read) {
-    file.is_read = true;
-    ++files_read_;
-    unread_bytes_ -= file.range.length;
-    unread_files_ -= 1;
-    if (number < furthest_) {
-      behind_bytes_ -= file.range.length;
-      behind_files_ -= 1;
-    }
-  }
+  note_read(number);
+  // The kernel's readahead goes on into files that lie behind this one.
+  for (++found; found != by_begin_.end() && found->first < read.range.end(); ++found)
+    note_read(found->second);
   for (; furthest_ <= number; ++furthest_) {
     const File& passed = files_[furthest_ - base_];
     if (passed.is_read) continue;
@@ -44,6 +38,18 @@ std::optional<Lookahead::Hit> Lookahead::on_read(const ReadSeen& read) {
   }
   retire();
   return hit;
+}
+
+void Lookahead::note_read(std::uint64_t number) {
+  File& file = files_[number - base_];
+  if (file.is_read) return;
+  file.is_read = true;
+  ++files_read_;
+  unread_bytes_ -= file.range.length;
+  unread_files_ -= 1;
+  if (number >= furthest_) return;
+  behind_bytes_ -= file.range.length;
+  behind_files_ -= 1;
 }
 
 bool Lookahead::has_too_many_behind() const {

@@ -44,7 +44,8 @@ class Lookahead {
     std::uint64_t tag = 0;
     bool is_first = false;  // the first read of this file
   };
-  // The proposed file this read lies in. Such a read moves the zone.
+  // The proposed file this read begins in. Such a read moves the zone; other proposed files it
+  // covers count as read.
   std::optional<Hit> on_read(const ReadSeen& read);
   // A reader waited for a file that should have been ahead.
   void note_wait() { waited_ = true; }
@@ -90,6 +91,7 @@ class Lookahead {
     return window_files_ - std::min(behind_files_, window_files_ / 2);
   }
   [[nodiscard]] bool has_too_many_behind() const;
+  void note_read(std::uint64_t number);
   void retire();
   void pop_front();
 

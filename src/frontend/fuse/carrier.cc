@@ -42,9 +42,11 @@ Result<std::string> mount_one(const fs::path& image, const fs::path& mount_point
       SHOAL_CHECK_OK(sys::mount_erofs_file(image, mount_point, "directio"));
       return "erofs file-backed, directio";
     case Carrier::file_buffered:
+      widen_readahead(image, bounds::kReadaheadBytes);
       SHOAL_CHECK_OK(sys::mount_erofs_file(image, mount_point, ""));
       return "erofs file-backed, buffered";
     case Carrier::automatic:
+    case Carrier::exact:
     case Carrier::loop:
       break;
   }
@@ -68,11 +70,14 @@ Result<std::string> mount_and_verify(const fs::path& image, const fs::path& moun
 
 Result<std::string> mount_erofs(const fs::path& image, const fs::path& mount_point,
                                 Carrier carrier) {
-  if (carrier != Carrier::automatic) return mount_and_verify(image, mount_point, carrier);
+  if (carrier != Carrier::automatic && carrier != Carrier::exact)
+    return mount_and_verify(image, mount_point, carrier);
   // Kernels before 6.12 want a block device (ENOTBLK), 6.12 does not know `directio` (EINVAL): each
   // refusal is cheap, so try instead of guessing from a version number.
+  const Carrier from_file =
+      carrier == Carrier::exact ? Carrier::file_directio : Carrier::file_buffered;
   std::string refusals;
-  for (const Carrier next : {Carrier::file_directio, Carrier::file_buffered, Carrier::loop}) {
+  for (const Carrier next : {from_file, Carrier::loop}) {
     auto mounted = mount_and_verify(image, mount_point, next);
     if (mounted) return mounted;
     refusals += (refusals.empty() ? "" : "; ") + std::string(name_of(next)) + ": " +

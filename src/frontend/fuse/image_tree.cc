@@ -112,8 +112,7 @@ Answer ImageTree::open(const Request& request) const {
   const auto flags = protocol::decode_open_flags(request.body);
   if (!flags) return error(EINVAL);
   if ((*flags & O_ACCMODE) != O_RDONLY || (*flags & O_TRUNC) != 0) return error(EROFS);
-  return payload(protocol::encode_open(
-      0, facts_.caching == FileCaching::direct ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE));
+  return payload(protocol::encode_open(0, FOPEN_KEEP_CACHE));
 }
 
 Answer ImageTree::open_directory(const Request& request) const {

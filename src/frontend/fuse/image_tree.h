@@ -14,12 +14,6 @@ namespace shoal::fuse {
 
 inline constexpr std::string_view kImageName = "image";
 
-// How the kernel opens `image`.
-enum class FileCaching {
-  direct,  // FOPEN_DIRECT_IO: no page cache below EROFS's own
-  kept,    // FOPEN_KEEP_CACHE
-};
-
 struct Answer {
   enum class Kind {
     reply,    // `error`, or 0 and `payload`
@@ -40,8 +34,7 @@ class ImageTree {
   struct Facts {
     std::uint64_t image_bytes = 0;
     std::int64_t mtime = 0;  // seconds since 1970
-    FileCaching caching = FileCaching::direct;
-    std::uint32_t uid = 0;  // owner of both, who alone may read them
+    std::uint32_t uid = 0;   // owner of both, who alone may read them
     std::uint32_t gid = 0;
   };
   explicit ImageTree(const Facts& facts) : facts_(facts) {}

@@ -31,12 +31,14 @@ namespace shoal::fuse {
 
 // How EROFS reads the image.
 enum class Carrier {
-  automatic,      // the first of the following that the kernel can
-  file_directio,  // file-backed, `directio` (Linux 6.13)
-  file_buffered,  // file-backed (Linux 6.12)
+  automatic,      // the first of file_buffered and loop that the kernel can
+  exact,          // the same of file_directio and loop
+  file_buffered,  // file-backed (Linux 6.12); the kernel reads ahead from one small file to the
+                  // next
+  file_directio,  // file-backed, `directio` (Linux 6.13): just what readers ask for
   loop,           // a loop device
 };
-// "automatic", "file-directio", "file-buffered", "loop"; nothing for other names.
+// "automatic", "exact", "file-buffered", "file-directio", "loop"; nothing for other names.
 [[nodiscard]] std::string_view name_of(Carrier carrier) noexcept;
 [[nodiscard]] Result<Carrier> carrier_named(std::string_view name);
 

@@ -10,8 +10,9 @@ using Json = nlohmann::json;
 
 constexpr std::pair<Carrier, std::string_view> kCarriers[] = {
     {Carrier::automatic, "automatic"},
-    {Carrier::file_directio, "file-directio"},
+    {Carrier::exact, "exact"},
     {Carrier::file_buffered, "file-buffered"},
+    {Carrier::file_directio, "file-directio"},
     {Carrier::loop, "loop"},
 };
 
@@ -39,7 +40,7 @@ Result<Carrier> carrier_named(std::string_view name) {
   for (const auto& [value, text] : kCarriers)
     if (text == name) return value;
   return fail(ErrorCode::bad_input, "carrier \"" + std::string(name) + "\": no such carrier",
-              "Use automatic, file-directio, file-buffered or loop.");
+              "Use automatic, exact, file-buffered, file-directio or loop.");
 }
 
 std::string encode_keeper_options(const KeeperOptions& options) {

@@ -2,6 +2,8 @@
 #include "frontend/fuse/readahead.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -24,6 +26,14 @@ std::set<std::string> erofs_devices() {
   return names;
 }
 
+void write_readahead(const std::string& device, std::uint64_t bytes) {
+  const std::string path = std::string(kDevices) + "/" + device + "/read_ahead_kb";
+  const sys::Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const std::string kibibytes = std::to_string(bytes >> 10);
+  if (!file.valid()) return;
+  [[maybe_unused]] const auto written = ::write(file.get(), kibibytes.data(), kibibytes.size());
+}
+
 }  // namespace
 
 ReadaheadTuning::ReadaheadTuning() : before_(erofs_devices()) {}
@@ -32,13 +42,14 @@ void ReadaheadTuning::apply(std::uint64_t bytes) const {
   std::set<std::string> added = erofs_devices();
   for (const std::string& name : before_) added.erase(name);
   if (added.size() != 1) return;
-  const std::string path = std::string(kDevices) + "/" + *added.begin() + "/read_ahead_kb";
-  const sys::Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  const std::string kibibytes = std::to_string(bytes >> 10);
-  // A read-only /sys (containers) only costs speed.
-  if (file.valid()) {
-    [[maybe_unused]] const auto written = ::write(file.get(), kibibytes.data(), kibibytes.size());
-  }
+  write_readahead(*added.begin(), bytes);
+}
+
+void widen_readahead(const std::filesystem::path& image, std::uint64_t bytes) {
+  struct stat facts {};
+  if (::stat(image.c_str(), &facts) != 0) return;
+  write_readahead(std::to_string(major(facts.st_dev)) + ":" + std::to_string(minor(facts.st_dev)),
+                  bytes);
 }
 
 }  // namespace shoal::fuse

@@ -44,10 +44,9 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
   counter.fetch_add(by, std::memory_order_relaxed);  // statistics: no partner
 }
 
-ImageTree::Facts facts_of(const Volume& volume, const ServerOptions& options) {
+ImageTree::Facts facts_of(const Volume& volume) {
   return {.image_bytes = volume.size(),
           .mtime = volume.info().listed_at,
-          .caching = options.caching,
           .uid = ::geteuid(),
           .gid = ::getegid()};
 }
@@ -64,7 +63,7 @@ class Server::Impl {
        RequestSlots slots, sys::Fd stop_event)
       : volume_(volume),
         options_(options),
-        tree_(facts_of(volume, options)),
+        tree_(facts_of(volume)),
         stop_event_(std::move(stop_event)),
         loop_(std::move(loop)),
         slots_(std::move(slots)),

@@ -24,7 +24,6 @@ struct ServerOptions {
   std::filesystem::path session_file;  // what INIT negotiated; beside it, "<name>.requests"
   int ready_fd = -1;  // inherited pipe end; told once requests are being answered; -1: nobody asks
   std::chrono::milliseconds io_timeout = limits::kIoTimeoutDefault;
-  FileCaching caching = FileCaching::direct;
   std::uint64_t buffer_bytes_max = bounds::kBufferBytesDefault;
   // False: do as on a kernel that cannot send requests again (for drills and tests).
   bool allow_resend = true;

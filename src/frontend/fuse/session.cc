@@ -44,7 +44,7 @@ Result<Session> negotiate(const InitRequest& offer, bool allow_resend) {
 protocol::InitReply init_reply(const Session& session) {
   return {.minor = session.minor,
           .flags = session.flags,
-          // Counts only for a file opened with the page cache; see FileCaching.
+          // The kernel begins with 128 KiB of it; see widen_readahead().
           .max_readahead = bounds::kReadBytes,
           .max_background = bounds::kBackgroundRequests,
           .max_write = bounds::kWriteBytes,

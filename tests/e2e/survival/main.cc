@@ -30,8 +30,6 @@ int serve_verb(int argc, char** argv) {
   options.ready_fd = number("--ready-fd", "-1");
   options.allow_resend = number("--resend", "1") != 0;
   options.buffer_bytes_max = static_cast<std::uint64_t>(number("--buffer-mib", "64")) << 20;
-  options.caching =
-      number("--kept", "0") != 0 ? fuse::FileCaching::kept : fuse::FileCaching::direct;
   const auto volume = FileVolume::open(option(argc, argv, "--image", ""),
                                        std::chrono::microseconds(number("--delay-us", "0")));
   if (!volume) {

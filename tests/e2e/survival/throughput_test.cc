@@ -60,14 +60,13 @@ class Throughput : public testing::Test {
     EXPECT_TRUE(sys::unmount(mount_point_, sys::Unmount::now));
     return value;
   }
-  double served(fuse::Carrier carrier, bool kept, const char* delay_us,
-                const Measure& measure) const {
+  double served(fuse::Carrier carrier, const char* delay_us, const Measure& measure) const {
     fuse::KeeperOptions options;
     options.mount_point = mount_point_;
     options.runtime_directory = dataset_->directory() / "run";
     options.source = "throughput";
-    options.server_command = {"/proc/self/exe", "serve",  "--image", dataset_->image().string(),
-                              "--delay-us",     delay_us, "--kept",  kept ? "1" : "0"};
+    options.server_command = {"/proc/self/exe",           "serve",      "--image",
+                              dataset_->image().string(), "--delay-us", delay_us};
     options.log_file = dataset_->directory() / "log";
     options.carrier = carrier;
     const auto mounted = fuse::mount(options, {"/proc/self/exe", "keeper"});
@@ -115,11 +114,9 @@ TEST_F(Throughput, of_every_carrier_beside_a_plain_mount) {
   for (const char* delay_us : {"0", "500"})
     for (const auto carrier :
          {fuse::Carrier::file_directio, fuse::Carrier::file_buffered, fuse::Carrier::loop})
-      for (const bool kept : {false, true})
-        print(std::string(fuse::name_of(carrier)) + (kept ? " KEEP_CACHE" : " DIRECT_IO") +
-                  " delay " + delay_us + " us",
-              row([&](const Measure& measure) { return served(carrier, kept, delay_us, measure); },
-                  delay_us == std::string_view("0") ? 3 : 1));
+      print(std::string(fuse::name_of(carrier)) + " delay " + delay_us + " us",
+            row([&](const Measure& measure) { return served(carrier, delay_us, measure); },
+                delay_us == std::string_view("0") ? 3 : 1));
 }
 
 }  // namespace

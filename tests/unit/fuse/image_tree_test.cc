@@ -19,16 +19,15 @@ namespace {
 using Kind = Answer::Kind;
 constexpr std::uint64_t kImageBytes = (1ull << 36) + 123;
 
-Answer ask(const std::vector<std::byte>& bytes, FileCaching caching = FileCaching::direct) {
-  const ImageTree tree({.image_bytes = kImageBytes, .mtime = 17, .caching = caching});
+Answer ask(const std::vector<std::byte>& bytes) {
+  const ImageTree tree({.image_bytes = kImageBytes, .mtime = 17});
   return tree.answer(protocol::decode_request(bytes).value());
 }
 
-Answer open_with(std::uint32_t flags, std::uint64_t node = 2,
-                 FileCaching caching = FileCaching::direct) {
+Answer open_with(std::uint32_t flags, std::uint64_t node = 2) {
   fuse_open_in body{};
   body.flags = flags;
-  return ask(request_with(FUSE_OPEN, 1, node, body), caching);
+  return ask(request_with(FUSE_OPEN, 1, node, body));
 }
 
 TEST(ImageTree, knows_one_name) {
@@ -54,9 +53,7 @@ TEST(ImageTree, shows_attributes_of_its_two_nodes) {
 }
 
 TEST(ImageTree, opens_for_reading_only) {
-  const auto direct = load_struct<fuse_open_out>(open_with(O_RDONLY).payload);
-  EXPECT_EQ(direct.open_flags, static_cast<std::uint32_t>(FOPEN_DIRECT_IO));
-  const auto kept = load_struct<fuse_open_out>(open_with(O_RDONLY, 2, FileCaching::kept).payload);
+  const auto kept = load_struct<fuse_open_out>(open_with(O_RDONLY).payload);
   EXPECT_EQ(kept.open_flags, static_cast<std::uint32_t>(FOPEN_KEEP_CACHE));
   for (const std::uint32_t flags : {O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC})
     EXPECT_EQ(open_with(flags).error, EROFS) << flags;
