@@ -16,7 +16,8 @@ std::uint64_t percent_of(std::uint64_t bound, std::uint32_t percent) {
 }  // namespace
 
 Budget::Budget(std::uint64_t maximum, std::uint32_t threads, std::uint64_t share_min)
-    : share_(std::max(maximum / 2 / threads, share_min)),
+    : maximum_(maximum),
+      share_(std::max(maximum / 2 / threads, share_min)),
       pool_(maximum > share_ * threads ? maximum - share_ * threads : 0) {}
 
 BudgetShare::~BudgetShare() {

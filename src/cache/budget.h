@@ -16,12 +16,14 @@ class Budget {
  public:
   // `maximum` may be exceeded only to give each thread a share of `share_min`.
   Budget(std::uint64_t maximum, std::uint32_t threads, std::uint64_t share_min);
+  [[nodiscard]] std::uint64_t maximum() const noexcept { return maximum_; }
   [[nodiscard]] std::uint64_t used() const noexcept {
     return used_.load(std::memory_order_relaxed);  // a gauge: nothing is ordered by it
   }
 
  private:
   friend class BudgetShare;
+  std::uint64_t maximum_;
   std::uint64_t share_;
   std::uint64_t pool_;
   std::atomic<std::uint64_t> pool_used_{0};

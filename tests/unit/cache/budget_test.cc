@@ -3,6 +3,7 @@
 // Method: several shares of one budget, used by hand and by real threads.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -86,6 +87,50 @@ TEST(ChunkBuffer, charges_touched_groups_of_pages_and_comes_back_zeroed) {
   ASSERT_TRUE(pool.reserve(buffer, 0, 4u << 20, 100));
   EXPECT_EQ(buffer.data()[5000], std::byte{0});
   pool.release(buffer);
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(ChunkBuffer, keeps_memory_while_others_are_in_use_and_hides_what_was_in_it) {
+  Budget budget(64u << 20, 1, 0);
+  BufferPool pool(budget, 4u << 20);
+  ChunkBuffer in_use, first, second;
+  ASSERT_TRUE(pool.reserve(in_use, 0, 1, 100));
+  ASSERT_TRUE(pool.reserve(first, 0, 1u << 20, 100));
+  std::memset(first.data(), 7, 1u << 20);
+  const std::byte* const memory = first.data();
+  pool.release(first);
+  EXPECT_EQ(pool.used_bytes(), 65536u);
+  EXPECT_EQ(budget.used(), (1u << 20) + 65536u) << "kept memory is paid for";
+  // Half of it again, and as much that is new.
+  ASSERT_TRUE(pool.reserve(second, 512u << 10, 3u << 19, 100));
+  ASSERT_EQ(second.data(), memory);
+  for (std::size_t byte = 512u << 10; byte < 3u << 19; ++byte)
+    ASSERT_EQ(second.data()[byte], std::byte{0}) << byte;
+  EXPECT_EQ(pool.used_bytes(), 65536u + (1u << 20));
+  EXPECT_EQ(budget.used(), 65536u + (3u << 19));
+  // What is reserved already keeps its bytes.
+  second.data()[512u << 10] = std::byte{9};
+  ASSERT_TRUE(pool.reserve(second, 0, 3u << 19, 100));
+  EXPECT_EQ(second.data()[0], std::byte{0});
+  EXPECT_EQ(second.data()[512u << 10], std::byte{9});
+  EXPECT_EQ(budget.used(), 65536u + (3u << 19));
+  pool.release(second);
+  pool.release(in_use);
+  EXPECT_EQ(budget.used(), 0u) << "idle: all of it is given back";
+}
+
+TEST(ChunkBuffer, gives_kept_memory_up_when_others_need_it) {
+  Budget budget(8u << 20, 1, 0);
+  BufferPool pool(budget, 1u << 20);
+  ChunkBuffer kept, large[8];
+  for (ChunkBuffer& buffer : large) ASSERT_TRUE(pool.reserve(buffer, 0, 1, 100));
+  ASSERT_TRUE(pool.reserve(kept, 0, 1u << 20, 100));
+  pool.release(kept);
+  EXPECT_EQ(budget.used(), pool.used_bytes() + (1u << 20));
+  for (ChunkBuffer& buffer : large) ASSERT_TRUE(pool.reserve(buffer, 0, 1u << 20, 100));
+  EXPECT_EQ(budget.used(), pool.used_bytes());
+  EXPECT_EQ(budget.used(), 8u << 20);
+  for (ChunkBuffer& buffer : large) pool.release(buffer);
   EXPECT_EQ(budget.used(), 0u);
 }
 
