@@ -101,6 +101,12 @@ void ChunkKeeper::release_buffer(Chunk& chunk) {
   pool_.release(chunk.buffer);
 }
 
+void ChunkKeeper::on_all_read(Chunk& chunk) {
+  if (chunk.buffer && chunk.sealed && !chunk.is_dirty() && chunk.in_flight == 0 &&
+      chunk.busy == Chunk::Busy::no)
+    release_buffer(chunk);
+}
+
 void ChunkKeeper::forget_unread(Chunk& chunk, const cache::BlockSet& lost) {
   lost.each_run([&](std::uint32_t begin, std::uint32_t end) {
     for (std::uint32_t at = chunk.unread.next_in(begin); at < end;) {

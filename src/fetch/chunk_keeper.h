@@ -65,6 +65,8 @@ class ChunkKeeper {
   // Writes what is only in memory; false when there is nothing to write or it cannot be done now.
   bool flush(Chunk& chunk);
   void flush_all();
+  // Somebody has read the last prefetched bytes of the chunk; the kernel has them now.
+  void on_all_read(Chunk& chunk);
   // Starts evicting for another owner.
   void evict(std::uint64_t bytes);
   // The chunk is not evicted until unpin(), also after a start. `limit` when too much is pinned,

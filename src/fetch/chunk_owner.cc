@@ -375,6 +375,7 @@ void ChunkOwner::note_read(Chunk& chunk, const ReadPart& part) {
                      bytes});
     at = chunk.unread.next_in(stop);
   }
+  if (chunk.unread.empty()) keeper_.on_all_read(chunk);
 }
 
 void ChunkOwner::on_wasted(const Chunk& chunk, std::uint32_t begin, std::uint32_t end) {

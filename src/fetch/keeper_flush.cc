@@ -184,9 +184,11 @@ void ChunkKeeper::fail_flush(const FlushJobPtr& job) {
 }
 
 void ChunkKeeper::end_flush(Chunk& chunk) {
-  const bool complete = chunk.sealed && chunk.in_flight == 0;
+  // What was prefetched waits for its reader where it is: read from the file it would pass through
+  // the page cache once more.
+  const bool is_of_no_use = chunk.sealed && chunk.unread.empty();
   chunk.busy = Chunk::Busy::no;
-  if ((memory_wanted_ || complete) && chunk.in_flight == 0 && !chunk.is_dirty())
+  if ((memory_wanted_ || is_of_no_use) && chunk.in_flight == 0 && !chunk.is_dirty())
     release_buffer(chunk);
   memory_wanted_ = false;
   end_job(chunk);

@@ -122,6 +122,28 @@ TEST(CachedChunks, a_disk_that_cannot_be_read_costs_gets_only) {
   EXPECT_GT(world.bucket.gets, kFiles);
 }
 
+TEST(CachedChunks, what_was_prefetched_is_read_from_memory_also_when_it_is_in_the_file) {
+  WorldOptions options = chunks();
+  options.files.in_page_cache = 0;
+  options.prefetch = true;
+  World world(options);
+  for (std::size_t i = 0; i < 8; ++i) {
+    world.read_object(i);
+    ASSERT_TRUE(world.settle());
+  }
+  world.run_for(2s);
+  ASSERT_GT(world.stats().cache_chunks_sealed, 1u);
+  world.files[0].behaviour().read_error = 1;
+  for (std::size_t i = 8; i < kFiles; ++i) {
+    Outcome& outcome = world.read_object(i);
+    ASSERT_TRUE(world.settle());
+    EXPECT_EQ(world.fault_of(outcome), "");
+  }
+  EXPECT_EQ(world.bucket.gets, kFiles) << "what the file could not give would be fetched again";
+  world.run_for(1s);
+  EXPECT_EQ(world.stats().buffer_bytes, 0u) << "read and in the file: given up at once";
+}
+
 TEST(CachedChunks, records_that_cannot_be_stored_cost_nothing_but_the_cache) {
   World world(chunks());
   world.records->refuse_store = true;
