@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/md5_many.h"
 #include "base/rng.h"
 #include "cache/content_hash.h"
 #include "store/encoding.h"
@@ -29,6 +30,20 @@ void md5(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(md5)->RangeMultiplier(8)->Range(4 << 10, 4 << 20);
+
+// As many bodies at a time as come together, of this many bytes each.
+void md5_many(benchmark::State& state) {
+  const auto bytes = random_bytes(static_cast<std::size_t>(state.range(0)));
+  const std::vector<ByteSpan> bodies(static_cast<std::size_t>(state.range(1)), bytes);
+  std::vector<Md5> digests(bodies.size());
+  for (auto step : state) {
+    static_cast<void>(step);
+    shoal::md5_many(bodies, digests);
+    benchmark::DoNotOptimize(digests.data());
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0) * state.range(1));
+}
+BENCHMARK(md5_many)->ArgsProduct({{4 << 10, 256 << 10}, {1, 2, 4, 8, 16}});
 
 void xxh3(benchmark::State& state) {
   const auto bytes = random_bytes(static_cast<std::size_t>(state.range(0)));

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <string>
+#include <cstring>
 #include <string_view>
-#include <utility>
 
 #include "store/encoding.h"
 
@@ -19,11 +18,17 @@ bool is_hex(char c) {
   return std::isxdigit(static_cast<unsigned char>(c)) != 0;
 }
 
-// OSS writes ETags in upper case.
-bool is_same_hex(const std::string& lower, const std::string& any) {
-  return std::ranges::equal(lower, any, {}, {}, [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
+// OSS writes ETags in upper case. Precondition: hex digits.
+std::uint8_t value_of(char digit) {
+  const int lower = digit | 0x20;
+  return static_cast<std::uint8_t>(lower <= '9' ? lower - '0' : lower - 'a' + 10);
+}
+
+bool is_same(const Md5& digest, std::string_view hex) {
+  for (std::size_t i = 0; i < digest.size(); ++i)
+    if (std::to_integer<int>(digest[i]) != (value_of(hex[2 * i]) << 4 | value_of(hex[2 * i + 1])))
+      return false;
+  return true;
 }
 
 }  // namespace
@@ -34,18 +39,22 @@ bool BodyCheck::covers(const FetchOp& op) const {
          !(no_md5_ >= kNoMd5Max && no_md5_ > fitting_);
 }
 
-BodyCheck::Verdict BodyCheck::judge(FetchOp& op, ByteSpan body) {
-  std::string digest = store::hex(
-      store::md5(std::string_view(reinterpret_cast<const char*>(body.data()), body.size())));
-  if (is_same_hex(digest, op.etag)) {
+void BodyCheck::digest(std::span<const ByteSpan> bodies, std::span<Md5> digests) {
+  if (bodies.size() > 1) return md5_many(bodies, digests);
+  for (const ByteSpan body : bodies)
+    std::memcpy(digests[0].data(), store::md5(as_text(body)).data(), digests[0].size());
+}
+
+BodyCheck::Verdict BodyCheck::judge(FetchOp& op, const Md5& digest) {
+  if (is_same(digest, op.etag)) {
     fitting_ += 1;
     return Verdict::good;
   }
-  if (op.misfit.empty()) {
-    op.misfit = std::move(digest);
+  if (!op.misfit) {
+    op.misfit = digest;
     return Verdict::fetch_again;
   }
-  if (digest != op.misfit) return Verdict::damaged;
+  if (digest != *op.misfit) return Verdict::damaged;
   no_md5_ += 1;
   return Verdict::good;
 }

@@ -127,7 +127,12 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   Result<void> on_bytes(FetchOp& op, ByteSpan bytes) override;
   void on_finished(FetchOp& op, Result<void> result) override;
   void answer_arrived(FetchOp& op);
-  Result<void> check(FetchOp& op, bool& again);
+  void hold_for_check(FetchOp& op);
+  void check_soon();
+  void check_and_go_on();
+  void check_arrived();
+  void on_checked(FetchOp& op, BodyCheck::Verdict verdict);
+  void conclude(FetchOp& op, Result<void> result, bool fetch_it_again);
   void on_fetched(FetchOp& op);
   [[nodiscard]] bool is_worth_another(const FetchOp& op, const Error& error) const;
   void fetch_again(FetchOp& op);
@@ -167,6 +172,9 @@ class ChunkOwner final : private FetchHost, private KeeperHost {
   FetchQueue queue_;
   OpPool ops_;
   BodyCheck body_check_;
+  std::vector<FetchOp*> arrived_;  // to be checked
+  bool check_posted_ = false;
+  std::optional<LoopExecutor::TimerId> check_timer_;
   Deadlines deadlines_;
   std::uint64_t file_reads_ = 0;
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/md5_many.h"
 #include "fetch/read_part.h"
 #include "store/object_store.h"
 
@@ -25,13 +27,14 @@ class FetchHost {
 // Absent blocks of one extent on their way: a GET that waits or runs, and the readers that wait for
 // it. No block is in two of them (single flight).
 //
-//   queued (by urgency) --start--> in flight --bytes--> ... --> finished
-//     ^                               |
+//   queued (by urgency) --start--> in flight --bytes--> ... --> [arrived: to be checked] -->
+//   finished
+//     ^                               |                             |
 //     '--- given up, or damaged, or out of its time, and somebody still waits
 struct FetchOp final : store::BodySink {
   // In the order in which they are started.
   enum class Urgency : std::uint8_t { demand, warm, guess };
-  enum class State : std::uint8_t { idle, queued, in_flight };
+  enum class State : std::uint8_t { idle, queued, in_flight, arrived };
   // A reader's piece: bytes [begin, end) of the chunk, copied to `target` (null: to nowhere) when
   // they have arrived.
   struct Waiter {
@@ -61,10 +64,10 @@ struct FetchOp final : store::BodySink {
   bool checked = false;      // BodyCheck: no byte is handed out before the last one has come
   bool given_up = false;     // the call was cancelled by us; its end is on the way
   std::uint8_t restarts = 0;
-  store::CallId call{};     // in flight
-  TimePoint heard_at{};     // last sign of the bucket: the start, or the last bytes
-  TimePoint gives_up_at{};  // when the store ends the call
-  std::string misfit;       // digest of a body that did not fit the ETag
+  store::CallId call{};       // in flight
+  TimePoint heard_at{};       // last sign of the bucket: the start, or the last bytes
+  TimePoint gives_up_at{};    // when the store ends the call
+  std::optional<Md5> misfit;  // digest of a body that did not fit the ETag
   std::vector<Waiter> waiters;
 
   // Places in a queue.

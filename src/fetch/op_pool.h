@@ -26,7 +26,7 @@ class OpPool {
     op.urgency = FetchOp::Urgency::guess;
     op.speculative = op.checked = op.given_up = false;
     op.restarts = 0;
-    op.misfit.clear();
+    op.misfit.reset();
     op.waiters.clear();
     spare_.push_back(&op);
   }

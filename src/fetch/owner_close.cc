@@ -16,6 +16,7 @@ void ChunkOwner::close(TimePoint deadline, Task done) {
   closing_ = Closing::draining;
   closed_ = std::move(done);
   drop_guesses();
+  check_arrived();
   const Duration left = std::max(deadline - parts_.executor.clock().now(), Duration::zero());
   close_timer_ = parts_.executor.after(left, [this] {
     close_timer_.reset();
@@ -39,7 +40,9 @@ void ChunkOwner::step_close() {
     if (!deadlines_.empty()) return;
     fail_all_waiting();
   }
-  if (queue_.in_flight() > 0 || maps_.loading() > 0 || file_reads_ > 0) return;
+  if (queue_.in_flight() > 0 || !arrived_.empty() || check_posted_ || maps_.loading() > 0 ||
+      file_reads_ > 0)
+    return;
   if (!flushed_) {
     flushed_ = true;
     keeper_.flush_all();

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kPrefetchFailureDelay = 1s;
 constexpr std::size_t kPrefetchFailuresMax = 1024;
+constexpr auto kCheckWithin = 5ms;  // nobody waits for it; how long its chunk is not written yet
 
 Error explained(Error error) {
   if (error.code() == ErrorCode::precondition)
@@ -92,6 +93,9 @@ void ChunkOwner::wait_for(FetchOp& op, ReadPart& part, const Want& want) {
     case FetchOp::State::queued:
       queue_.promote(op, urgency);
       return;
+    case FetchOp::State::arrived:
+      check_soon();
+      return;
     case FetchOp::State::in_flight:
       // Asleep between two tries, say: a fresh one may be answered at once. It takes its place in
       // the queue when the old one has ended.
@@ -150,12 +154,88 @@ void ChunkOwner::answer_arrived(FetchOp& op) {
 }
 
 void ChunkOwner::on_finished(FetchOp& op, Result<void> result) {
+  if (result && op.received != op.length)
+    result = fail(ErrorCode::corrupt,
+                  fmt::format("GET {}/{}: {} bytes came instead of {}", parts_.store.name(), op.key,
+                              op.received, op.length),
+                  "A proxy or the service cut the answer short; try again.");
+  if (result && op.checked)
+    hold_for_check(op);
+  else
+    conclude(op, std::move(result), /*fetch_it_again=*/false);
+  report();
+  step_close();
+  pump();
+}
+
+// Bodies are checked several at a time, which takes a fraction of the time: as soon as there are
+// enough, or somebody waits for one, or a moment has passed.
+void ChunkOwner::hold_for_check(FetchOp& op) {
+  op.state = FetchOp::State::arrived;
+  arrived_.push_back(&op);
+  if (arrived_.size() >= md5_lanes() || closing_ != Closing::no)
+    check_arrived();
+  else if (!op.waiters.empty())
+    check_soon();
+  else if (!check_timer_)
+    check_timer_ = parts_.executor.after(kCheckWithin, [this] {
+      check_timer_.reset();
+      check_and_go_on();
+    });
+}
+
+// Behind what ends in this turn of the executor.
+void ChunkOwner::check_soon() {
+  if (std::exchange(check_posted_, true)) return;
+  parts_.executor.post([this] {
+    check_posted_ = false;
+    check_and_go_on();
+  });
+}
+
+void ChunkOwner::check_and_go_on() {
+  check_arrived();
+  report();
+  step_close();
+  pump();
+}
+
+void ChunkOwner::check_arrived() {
+  if (check_timer_) parts_.executor.cancel(*std::exchange(check_timer_, std::nullopt));
+  // Ops that end may bring others here.
+  const std::vector<FetchOp*> ops = std::exchange(arrived_, {});
+  std::vector<ByteSpan> bodies;
+  for (const FetchOp* op : ops)
+    bodies.emplace_back(op->chunk->buffer.data() + op->chunk_offset, op->length);
+  std::vector<Md5> digests(ops.size());
+  BodyCheck::digest(bodies, digests);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    ops[i]->state = FetchOp::State::idle;
+    on_checked(*ops[i], body_check_.judge(*ops[i], digests[i]));
+  }
+}
+
+void ChunkOwner::on_checked(FetchOp& op, BodyCheck::Verdict verdict) {
+  if (verdict == BodyCheck::Verdict::good) {
+    op.checked = false;
+    answer_arrived(op);
+    conclude(op, {}, /*fetch_it_again=*/false);
+    return;
+  }
+  counters_.misfit_bodies.add(1);
+  conclude(op,
+           fail(ErrorCode::corrupt,
+                fmt::format("GET {}/{}: the bytes do not have the MD5 of their ETag {}",
+                            parts_.store.name(), op.key, op.etag),
+                "Something between the service and here changes bytes: use https, look at proxies "
+                "and memory."),
+           verdict == BodyCheck::Verdict::fetch_again && closing_ == Closing::no);
+}
+
+void ChunkOwner::conclude(FetchOp& op, Result<void> result, bool fetch_it_again) {
   const ChunkId id = op.chunk->id;
   op.chunk->in_flight -= 1;
-  bool again = false;
-  if (result) result = check(op, again);
-  if (!again && !result) again = is_worth_another(op, result.error());
-  if (again)
+  if (fetch_it_again || (!result && is_worth_another(op, result.error())))
     fetch_again(op);
   else if (result)
     on_fetched(op);
@@ -163,33 +243,6 @@ void ChunkOwner::on_finished(FetchOp& op, Result<void> result) {
     on_fetch_failed(op, explained(std::move(result).error()));
   // A read that ended may have settled the chunk.
   if (Chunk* left = table_.find(id)) table_.settle(*left);
-  report();
-  step_close();
-  pump();
-}
-
-// Of a GET that succeeded: whether its bytes are what was asked for.
-Result<void> ChunkOwner::check(FetchOp& op, bool& again) {
-  if (op.received != op.length)
-    return fail(ErrorCode::corrupt,
-                fmt::format("GET {}/{}: {} bytes came instead of {}", parts_.store.name(), op.key,
-                            op.received, op.length),
-                "A proxy or the service cut the answer short; try again.");
-  if (!op.checked) return {};
-  const auto verdict =
-      body_check_.judge(op, ByteSpan(op.chunk->buffer.data() + op.chunk_offset, op.length));
-  if (verdict == BodyCheck::Verdict::good) {
-    op.checked = false;
-    answer_arrived(op);
-    return {};
-  }
-  counters_.misfit_bodies.add(1);
-  again = verdict == BodyCheck::Verdict::fetch_again && closing_ == Closing::no;
-  return fail(ErrorCode::corrupt,
-              fmt::format("GET {}/{}: the bytes do not have the MD5 of their ETag {}",
-                          parts_.store.name(), op.key, op.etag),
-              "Something between the service and here changes bytes: use https, look at proxies "
-              "and memory.");
 }
 
 void ChunkOwner::on_fetched(FetchOp& op) {
