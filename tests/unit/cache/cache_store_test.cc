@@ -3,7 +3,10 @@
 // and leaves no bytes behind that nobody accounts for. Method: a real sparse file, records in
 // memory, damage done by hand.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 #include "cache/cache_store.h"
@@ -215,6 +218,31 @@ TEST_F(CacheStoreTest, a_commit_whose_record_is_refused_is_an_error) {
   open();
   records_.refuse_store = true;
   EXPECT_FALSE(add(ChunkId{9}, kNothing, 0, 16));
+}
+
+TEST_F(CacheStoreTest, whole_pages_go_around_the_page_cache_and_verify_like_others) {
+  open();
+  alignas(4096) static std::array<std::byte, 16 * 4096> content;
+  sim::oracle_fill(5, 1, 0, content);
+  const std::uint64_t offset = store_->file_offset(ChunkId{5});
+  const ByteSpan all(content);
+  EXPECT_EQ(store_->write_fd(all.first(100), offset), store_->fd());
+  EXPECT_EQ(store_->write_fd(all.subspan(512, 4096), offset), store_->fd());
+  EXPECT_EQ(store_->write_fd(all, offset + 512), store_->fd());
+  const int whole = store_->write_fd(all, offset);
+  // A file system that cannot (some overlay or network ones) gets ordinary writes.
+  EXPECT_EQ(whole != store_->fd(), file().open_direct().has_value());
+  ASSERT_TRUE(store_->reserve(all.size()));
+  ASSERT_EQ(::pwrite(whole, all.data(), all.size(), static_cast<off_t>(offset)),
+            static_cast<ssize_t>(all.size()));
+  BlockSet fresh(16);
+  fresh.add(0, 16);
+  const auto commit = store_->commit(ChunkId{5}, kNothing, fresh, content.data(), 16);
+  ASSERT_TRUE(commit && commit->sealed);
+  EXPECT_TRUE(store_->verify(ChunkId{5}, commit->stored).value());
+  std::array<std::byte, 4096> start{};
+  ASSERT_TRUE(file().read_at(0, start));
+  EXPECT_EQ(std::ranges::count(start, std::byte{0}), 4096) << "the trial of direct writes";
 }
 
 }  // namespace
