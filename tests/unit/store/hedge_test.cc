@@ -51,7 +51,7 @@ class PlannedStore final : public ObjectStore {
     const CallId id{++gets};
     auto call = std::make_shared<Call>(Call{plan(gets, request), request, &sink, std::move(done)});
     calls_[id.value] = call;
-    loop_.after(call->plan.first_byte, [this, id] { go_on(id); });
+    go_on_after(call->plan.first_byte, id);
     return id;
   }
   void cancel(CallId id) override {
@@ -106,6 +106,12 @@ class PlannedStore final : public ObjectStore {
     --in_flight;
     call->done(std::move(result));
   }
+  // The loop may outlive the store.
+  void go_on_after(Duration delay, CallId id) {
+    loop_.after(delay, [this, id, alive = std::weak_ptr<const bool>(alive_)] {
+      if (!alive.expired()) go_on(id);
+    });
+  }
   void go_on(CallId id) {
     const auto found = calls_.find(id.value);
     if (found == calls_.end()) return;
@@ -123,7 +129,7 @@ class PlannedStore final : public ObjectStore {
     }
     if (call->sent == call->request.length) return end(id, {});
     if (call->sent < stop) {
-      loop_.after(call->plan.between, [this, id] { go_on(id); });
+      go_on_after(call->plan.between, id);
       return;
     }
     if (call->plan.error) end(id, fail(*call->plan.error));
@@ -132,6 +138,7 @@ class PlannedStore final : public ObjectStore {
   VirtualLoop& loop_;
   MemoryStore rest_;
   std::map<std::uint64_t, std::shared_ptr<Call>> calls_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 struct CheckingSink final : BodySink {

@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "base/clock.h"
 #include "sys/loop.h"
 #include "unit/volume/prepared_index.h"
 #include "volume/order_loader.h"
@@ -45,9 +46,10 @@ class Orders : public testing::Test {
     std::ofstream(order.list, std::ios::binary) << text;
     return order;
   }
-  // Loading is done by another thread: until there are so many files, a minute at most.
+  // Loading is done by another thread: waits until there are so many files, a minute at most.
   static bool has(const prefetch::Order& order, std::uint64_t files) {
-    for (int i = 0; i < 6000 && order.size() < files; ++i) std::this_thread::sleep_for(10ms);
+    const TimePoint deadline = system_clock().now() + 60s;
+    while (order.size() < files && system_clock().now() < deadline) std::this_thread::yield();
     return order.size() == files;
   }
   PreparedIndex made_;
