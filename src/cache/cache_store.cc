@@ -19,6 +19,8 @@ constexpr std::uint64_t kHeadroomBytesMin = 4u << 20;
 constexpr std::uint64_t kHeadroomBytesMax = 64u << 20;
 // What file systems give out at least; ours punch no hole in less.
 constexpr std::uint32_t kDiskPageBytes = 4096;
+constexpr std::size_t kDirectReadBytesMin =
+    128u << 10;  // the readahead of file systems begins about here
 // Of the bound, what pins leave for everything else to pass through.
 constexpr std::uint64_t kUnpinnedDivisor = 8;
 constexpr std::uint64_t kUnpinnedChunksMin = 2;
@@ -68,6 +70,10 @@ int CacheStore::write_fd(ByteSpan bytes, std::uint64_t offset) const noexcept {
       (reinterpret_cast<std::uintptr_t>(bytes.data()) | offset | bytes.size()) % kDiskPageBytes ==
       0;
   return whole_pages && direct_ ? direct_->fd() : file_.fd();
+}
+
+int CacheStore::read_fd(ByteSpan target, std::uint64_t offset) const noexcept {
+  return target.size() >= kDirectReadBytesMin ? write_fd(target, offset) : file_.fd();
 }
 
 std::uint64_t CacheStore::file_offset(ChunkId chunk) const noexcept {

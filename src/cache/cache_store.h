@@ -60,6 +60,10 @@ class CacheStore {
   // whole. What a reader wants is copied into the page cache of the mount; a second copy, of the
   // cache file, would cost memory and a third of the server's kernel time.
   [[nodiscard]] int write_fd(ByteSpan bytes, std::uint64_t offset) const noexcept;
+  // Where to read `target` from: a long stretch, as the kernel's readahead asks for, around the
+  // page cache too; a short one through it, which reads ahead and may have it.
+  [[nodiscard]] int read_fd(ByteSpan target, std::uint64_t offset) const noexcept;
+  [[nodiscard]] bool is_direct(int fd) const noexcept { return fd != file_.fd(); }
   [[nodiscard]] std::uint64_t file_offset(ChunkId chunk) const noexcept;
   [[nodiscard]] std::uint64_t bytes_max() const noexcept { return options_.bytes_max; }
   [[nodiscard]] std::uint64_t used_bytes() const noexcept {

@@ -195,11 +195,12 @@ std::uint32_t ChunkOwner::piece_in_file(Chunk& chunk, ReadPart& part, const Want
   if (want.target == nullptr) return end;
   const MutableByteSpan target(want.target, end - want.begin);
   const std::uint64_t offset = parts_.cache->file_offset(chunk.id) + want.begin;
-  if (parts_.io.read_now(parts_.cache->fd(), target, offset)) return end;
+  const int fd = parts_.cache->read_fd(target, offset);
+  if (!parts_.cache->is_direct(fd) && parts_.io.read_now(fd, target, offset)) return end;
   part.waits += 1;
   chunk.file_reads += 1;
   file_reads_ += 1;
-  parts_.io.read(parts_.cache->fd(), target, offset,
+  parts_.io.read(fd, target, offset,
                  [this, &chunk, &part, bytes = target.size()](Result<std::size_t> read) {
                    on_file_read(chunk, part, read && *read == bytes);
                  });

@@ -36,6 +36,10 @@ inline constexpr auto kDrainPoll = 2ms;
 // One request of the protocol. Not more: a random read through mmap fetches this much around
 // itself.
 inline constexpr std::uint64_t kReadaheadBytes = kReadBytes;
+// Across small files, through the page cache of the image: four requests on their way while the
+// reader takes the files of the last ones. The kernel comes to this only behind a reader that has
+// read as much.
+inline constexpr std::uint64_t kImageReadaheadBytes = 4 * kReadBytes;
 inline constexpr auto kServerStartTimeout = 120s;  // RocksDB recovery of a large index
 inline constexpr auto kMountTimeout = 60s;         // EROFS reads its super block from the server
 inline constexpr auto kUnmountTimeout = 5s;        // umount(2) in a child process

@@ -42,7 +42,7 @@ Result<std::string> mount_one(const fs::path& image, const fs::path& mount_point
       SHOAL_CHECK_OK(sys::mount_erofs_file(image, mount_point, "directio"));
       return "erofs file-backed, directio";
     case Carrier::file_buffered:
-      widen_readahead(image, bounds::kReadaheadBytes);
+      widen_readahead(image, bounds::kImageReadaheadBytes);
       SHOAL_CHECK_OK(sys::mount_erofs_file(image, mount_point, ""));
       return "erofs file-backed, buffered";
     case Carrier::automatic:

@@ -232,6 +232,9 @@ TEST_F(CacheStoreTest, whole_pages_go_around_the_page_cache_and_verify_like_othe
   const int whole = store_->write_fd(all, offset);
   // A file system that cannot (some overlay or network ones) gets ordinary writes.
   EXPECT_EQ(whole != store_->fd(), file().open_direct().has_value());
+  EXPECT_EQ(store_->read_fd(all, offset), store_->fd()) << "short: through the page cache";
+  alignas(4096) static std::array<std::byte, 256u << 10> longer;
+  EXPECT_EQ(store_->read_fd(longer, offset), whole);
   ASSERT_TRUE(store_->reserve(all.size()));
   ASSERT_EQ(::pwrite(whole, all.data(), all.size(), static_cast<off_t>(offset)),
             static_cast<ssize_t>(all.size()));
