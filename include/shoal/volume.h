@@ -36,8 +36,10 @@ struct VolumeStats {
   std::uint64_t misfit_bodies = 0;    // MD5 not that of the ETag: fetched again
   std::uint64_t throttled = 0;
   std::uint64_t requests_in_flight = 0;
-  std::uint64_t hedged_gets = 0;  // sent a second time because the first was slow; also in `gets`
-  std::uint64_t hedges_won = 0;   // of these, answered first
+  // Begun a second time because the first was slow; also in `gets`. One whose first was answered
+  // before it had a connection never reaches the bucket.
+  std::uint64_t hedged_gets = 0;
+  std::uint64_t hedges_won = 0;  // of these, answered first
   std::uint64_t connections_opened = 0;
   // Prefetch.
   std::uint64_t prefetched_bytes = 0;
