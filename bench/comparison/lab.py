@@ -30,11 +30,32 @@ class Interrupted(BaseException):
         self.exit_code = 128 + number
 
 
+class Signals:
+    """Whether a signal may unwind the run now, and the one that waits because it may not."""
+    held = False
+    waiting = None
+
+
+@contextlib.contextmanager
+def signals_held():
+    """A process started in here is noted before a signal unwinds the run; nobody else would stop it."""
+    Signals.held = True
+    try:
+        yield
+    finally:
+        Signals.held = False
+    if Signals.waiting is not None:
+        raise Interrupted(Signals.waiting)
+
+
 def raise_on_signals():
     """The first signal unwinds the run; later ones must not break the clean-up."""
     def handler(number, _frame):
         ignore_signals()
-        raise Interrupted(number)
+        if Signals.held:
+            Signals.waiting = number
+        else:
+            raise Interrupted(number)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handler)
 
@@ -140,9 +161,12 @@ class Lab:
     def run(self, command, what, timeout=600, variables=None):
         """Runs to the end and gives its standard output; a failure has the command's own words."""
         # A session of its own: Ctrl-C reaches only this program, which then ends things in order.
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              stdin=subprocess.DEVNULL, errors="replace", start_new_session=True,
-                              env={**self.environment, **(variables or {})}) as process:
+        with signals_held():
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                       stdin=subprocess.DEVNULL, errors="replace", start_new_session=True,
+                                       env={**self.environment, **(variables or {})})
+            self.processes.append(process)
+        with process:
             try:
                 out, err = process.communicate(timeout=timeout)
             except BaseException as error:
@@ -150,6 +174,7 @@ class Lab:
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise Failure(f"{what}: not done after {timeout} s: {' '.join(command)}") from None
                 raise
+        self.processes.remove(process)
         if process.returncode != 0:
             words = (err.strip() or out.strip() or "no output")[-2000:]
             raise Failure(f"{what}: exit code {process.returncode}: {words}\n"
@@ -158,10 +183,10 @@ class Lab:
 
     def start(self, command, log, environment=None):
         """A process that stays. Ended by `stop`, or by the sweep."""
-        with open(self.path(log), "ab") as output:
+        with open(self.path(log), "ab") as output, signals_held():
             process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
                                        env=environment or self.environment, start_new_session=True)
-        self.processes.append(process)
+            self.processes.append(process)
         return process
 
     def wait_for(self, condition, process, log, what, seconds=20):

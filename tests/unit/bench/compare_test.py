@@ -54,6 +54,29 @@ class Orders(unittest.TestCase):
         self.assertNotEqual(once, data.ordered(many, "shuffle", 8))
 
 
+class Interrupts(unittest.TestCase):
+    def setUp(self):
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number, handler in [(number, signal.getsignal(number)) for number in numbers]:
+            self.addCleanup(signal.signal, number, handler)
+        self.addCleanup(setattr, lab.Signals, "waiting", None)
+        lab.raise_on_signals()
+
+    def test_a_signal_ends_the_run_at_once(self):
+        with self.assertRaises(lab.Interrupted) as caught:
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual(caught.exception.exit_code, 128 + signal.SIGTERM)
+
+    def test_a_signal_while_a_process_starts_waits_until_it_is_noted(self):
+        noted = []
+        with self.assertRaises(lab.Interrupted) as caught:
+            with lab.signals_held():
+                os.kill(os.getpid(), signal.SIGINT)
+                noted.append("the process")
+        self.assertEqual(noted, ["the process"])
+        self.assertEqual(caught.exception.exit_code, 128 + signal.SIGINT)
+
+
 class Ratios(unittest.TestCase):
     def test_the_raw_limit_is_the_faster_loop_of_the_same_pass(self):
         key = goals.FAST_D1.key()
