@@ -67,9 +67,10 @@ void print_prefetch(const Io& io, const VolumeStats& stats, const PrefetchStatus
                human_bytes(stats.prefetch_wasted_bytes));
   for (const PolicyStatus& policy : prefetch.policies) {
     if (policy.proposed_bytes == 0) continue;
-    fmt::print(io.out, "    {:<8}{} asked for, {} of it read, {} dropped unread{}\n", policy.name,
-               human_bytes(policy.proposed_bytes),
-               part_of(policy.used_bytes, policy.proposed_bytes), human_bytes(policy.wasted_bytes),
+    // What is in neither number was asked for by readers, or the kernel's readahead, first.
+    fmt::print(io.out, "    {:<8}{} proposed, {} came before its reader, {} dropped unread{}\n",
+               policy.name, human_bytes(policy.proposed_bytes), human_bytes(policy.used_bytes),
+               human_bytes(policy.wasted_bytes),
                policy.state == "on" || policy.state.empty() ? "" : "; " + policy.state);
   }
   if (prefetch.order_files > 0 || prefetch.order_missing > 0)
