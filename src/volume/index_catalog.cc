@@ -98,6 +98,7 @@ IndexCatalog::~IndexCatalog() = default;
 // `question` runs on the worker; its answer comes back in a later turn of the executor.
 template <typename Answer, typename Question>
 void IndexCatalog::ask(Question question, std::move_only_function<void(Answer)> done) {
+  if (!in_line_) return;  // stopped
   std::weak_ptr<std::size_t> alive = in_line_;
   if (*in_line_ >= kQuestionsMax) {
     executor_.post([alive = std::move(alive), done = std::move(done)]() mutable {

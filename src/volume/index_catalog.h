@@ -21,6 +21,8 @@ class IndexCatalog final : public prefetch::Catalog {
   IndexCatalog(const index::Index& index, format::Geometry geometry, Executor& worker,
                LoopExecutor& executor);
   ~IndexCatalog() override;
+  // Answers nothing any more and asks the worker nothing: an answer may lead to another question.
+  void stop() { in_line_.reset(); }
 
   void file_at(DataAddress address,
                std::move_only_function<void(std::optional<prefetch::CatalogFile>)> done) override;

@@ -331,7 +331,11 @@ LocalVolume::~LocalVolume() {
   std::promise<void> promise;
   const std::future<void> closed = promise.get_future();
   path_->close(system_clock().now() + kCloseTimeout,
-               [promise = std::move(promise)]() mutable { promise.set_value(); });
+               [this, promise = std::move(promise)]() mutable {
+                 // Before the worker ends: what it answers last must not ask it again.
+                 if (catalog_) catalog_->stop();
+                 promise.set_value();
+               });
   // Bounded: past the deadline reads and GETs are given up, what is left are writes to local disk.
   closed.wait();
   if (recorder_) recorder_->finish();

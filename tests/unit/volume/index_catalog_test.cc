@@ -90,6 +90,18 @@ TEST_F(Catalog, answers_later_on_the_executor_and_not_behind_its_end) {
   loop->run_until([&] { return answers == IndexCatalog::kQuestionsMax + 10; });
   EXPECT_EQ(empty, 10u) << "more than stand in line";
 
+  bool stopped = true;
+  catalog->next_file("market/readme",
+                     [&](std::optional<prefetch::CatalogFile>) { stopped = false; });
+  catalog->stop();
+  catalog->next_file("market/readme",
+                     [&](std::optional<prefetch::CatalogFile>) { stopped = false; });
+  bool answered = false;
+  worker.post([&] { loop->post([&] { answered = true; }); });
+  loop->run_until([&] { return answered; });
+  EXPECT_TRUE(stopped);
+  catalog = std::make_unique<IndexCatalog>(made_.index(), made_.geometry(), worker, *loop);
+
   bool late = false;
   catalog->file_at(DataAddress{0}, [&](std::optional<prefetch::CatalogFile>) { late = true; });
   catalog.reset();
