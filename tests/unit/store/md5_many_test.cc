@@ -18,14 +18,15 @@ std::string_view text_of(const Md5& digest) {
   return as_text(digest);
 }
 
-class Md5Many : public testing::TestWithParam<std::size_t> {
- protected:
-  void SetUp() override {
-    if (GetParam() > md5_lanes())
-      GTEST_SKIP() << "this processor has no " << GetParam() << " lanes";
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Lanes, Md5Many, testing::Values(4, 8, 16));
+// As many lanes as this processor has, and fewer.
+std::vector<std::size_t> lanes_here() {
+  std::vector<std::size_t> lanes;
+  for (std::size_t count = 4; count <= md5_lanes(); count *= 2) lanes.push_back(count);
+  return lanes;
+}
+
+class Md5Many : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Lanes, Md5Many, testing::ValuesIn(lanes_here()));
 
 TEST_P(Md5Many, gives_the_digests_of_rfc_1321) {
   const std::pair<std::string_view, std::string_view> vectors[] = {
