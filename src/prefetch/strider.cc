@@ -26,6 +26,9 @@ constexpr std::size_t kRowReadsForVerdict = 8;
 // and by leave out some names.
 constexpr std::size_t kJitterPlaces = 16;
 constexpr std::size_t kNearPlaces = 4;
+// Of the window, for what reads take behind their files.
+constexpr std::uint64_t kTailShare = 4;
+constexpr std::uint64_t kTailDecay = 8;
 constexpr std::size_t kProposedKept = 16384;  // more than a Lookahead keeps
 
 }  // namespace
@@ -149,6 +152,7 @@ bool Strider::on_read(const ReadSeen& read) {
   if (hit->is_first && hit->tag >= first_tag_) {
     const Target& target = proposed_[hit->tag - first_tag_];
     note_read(target.name, target.row);
+    note_tail(read, hit->tag);
   }
   refill();
   return true;
@@ -201,6 +205,26 @@ void Strider::note_read(const std::string& name, std::uint64_t row) {
     reader_suffix_ = rows_.front().suffix;
   }
   if (row_names_.size() < kRowNamesMax && row_read_.insert(name).second) row_names_.push_back(name);
+}
+
+void Strider::note_tail(const ReadSeen& read, std::uint64_t tag) {
+  const std::uint64_t file_end = proposed_[tag - first_tag_].range.end();
+  const std::uint64_t tail = read.range.end() > file_end ? read.range.end() - file_end : 0;
+  if (tail <= tail_bytes_) {
+    tail_bytes_ -= std::min(tail_bytes_ - tail, tail_bytes_ / kTailDecay + 1);
+    return;
+  }
+  const std::uint64_t tail_max =
+      options_.lookahead.window_bytes_max / kTailShare / ahead_.window_files();
+  const std::uint64_t before = std::exchange(tail_bytes_, std::min(tail, tail_max));
+  if (is_muted_ || tail_bytes_ <= before) return;
+  for (std::size_t i = tag - first_tag_ + 1; i < proposed_.size(); ++i)
+    propose({DataAddress{proposed_[i].range.end()}, tail_bytes_});
+}
+
+void Strider::propose(const Range& range) {
+  proposed_bytes_ += range.length;
+  proposals_.propose(range);
 }
 
 // What the row says about the universe.
@@ -341,8 +365,7 @@ void Strider::pump() {
       proposed_.pop_front();
       ++first_tag_;
     }
-    proposed_bytes_ += range.length;
-    proposals_.propose(range);
+    propose({range.begin, range.length + tail_bytes_});
   }
   if (targets_.size() < kNamesPerQuestionMin / 2 || targets_.size() * 2 < ahead_.window_files())
     ask();

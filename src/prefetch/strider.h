@@ -29,6 +29,9 @@ namespace shoal::prefetch {
 //                                  ^-----------(then another name than X2)----------|
 //                                                                  (X2) --> by_list
 //
+// A read may go on behind its file (the kernel's readahead, once it knows the rows before): what it
+// took from there is asked for with the files ahead.
+//
 // by_name asks the catalog for the next names of the row; by_list replays the names recorded. At
 // the end of a row both go on with the next suffix, `step` files further in walk order.
 //
@@ -83,6 +86,8 @@ class Strider : public std::enable_shared_from_this<Strider> {
   [[nodiscard]] bool follows_list() const;
   void confirm(const std::string& name);
   void note_read(const std::string& name, std::uint64_t row);
+  void note_tail(const ReadSeen& read, std::uint64_t tag);
+  void propose(const Range& range);
   void end_reader_row();
   [[nodiscard]] bool begins_next_row(const CrossPath& path) const;
   void restart(const CrossPath& path);
@@ -126,6 +131,7 @@ class Strider : public std::enable_shared_from_this<Strider> {
   Names names_;                     // by_list
   std::unordered_map<std::string_view, std::size_t> places_;  // in *names_
   std::uint32_t step_ = 1;
+  std::uint64_t tail_bytes_ = 0;  // that reads take behind their file, lately
 
   // The source of targets: in the reader's row or ahead of it.
   std::uint64_t source_row_ = 0;

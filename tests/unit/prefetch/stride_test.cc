@@ -109,6 +109,35 @@ TEST(Stride, the_next_row_is_there_before_its_reader_is) {
   EXPECT_EQ(world.bucket.requests, 13u * 200 + world.bucket.unread_parts());
 }
 
+// The kernel that knows two rows reads on behind each file of the third.
+TEST(Stride, what_reads_take_behind_their_files_is_asked_for_with_those_ahead) {
+  World world(Layout::symbols(200, 50, kFile));
+  for (std::size_t date = 7; date < 9; ++date) world.read_row(date, range(0, 200));
+  const auto waits = world.bucket.waits;
+  const auto requests = world.bucket.requests + world.bucket.unread_parts();
+  for (std::size_t symbol = 0; symbol < 200; ++symbol) {
+    const DataAddress begin = world.layout.file(Layout::symbol_path(symbol, 9)).begin;
+    const CatalogFile& last = world.layout.file(Layout::symbol_path(symbol, 11));
+    world.bucket.read_range({begin, last.begin.value + last.length - begin.value});
+    world.bucket.now_ms += 0.3;
+  }
+  EXPECT_LE(world.bucket.waits - waits, 12u) << "of 200";
+  EXPECT_LE(world.bucket.requests, requests + 600 + kWindowFiles);
+}
+
+TEST(Stride, a_reader_that_takes_no_more_behind_its_files_is_asked_for_no_more) {
+  World world(Layout::symbols(200, 50, kFile));
+  world.read_row(0, range(0, 200));
+  const CatalogFile& file = world.layout.file(Layout::symbol_path(0, 1));
+  world.bucket.read_range({file.begin, 3 * file.length});  // once
+  for (std::size_t date = 1; date < 4; ++date) world.read_row(date, range(0, 200));
+  world.bucket.proposals.clear();
+  for (std::size_t date = 4; date < 14; ++date) world.read_row(date, range(0, 200));
+  ASSERT_FALSE(world.bucket.proposals.empty());
+  for (const Range& one : world.bucket.proposals)
+    EXPECT_LE(one.length, round_up(kFile, world.layout.geometry().block_bytes));
+}
+
 TEST(Stride, a_subset_in_its_own_order_is_learned_in_the_first_row_and_replayed) {
   World world(Layout::symbols(300, 40, kFile));
   std::vector<std::size_t> universe = range(0, 300, 3);
