@@ -19,6 +19,10 @@
 // into these calls and nothing else; programs that want files without a mount use find/list as
 // well.
 
+namespace shoal::sys {
+class Loop;
+}
+
 namespace shoal {
 
 struct VolumeStats {
@@ -147,6 +151,9 @@ class Volume {
   virtual void warm(const WarmRequest& request, std::chrono::steady_clock::time_point deadline,
                     WarmDone done) = 0;
   virtual void unpin(std::uint64_t offset, std::uint64_t bytes) = 0;
+  // The loop of the only thread that answers reads, as long as the volume lives; null: there are
+  // several. Reads begun on it are answered without a change of threads. Not for work that blocks.
+  [[nodiscard]] virtual sys::Loop* loop() { return nullptr; }
   // Says in which order files are going to be read. Opens the list, then returns; names are looked
   // up in the background while reading may begin. Errors: not_found, bad_input, unsupported (opened
   // without prefetch).

@@ -36,6 +36,7 @@ class FetchThread {
   // to another one may still be inside that post, so all threads finish a turn before any loop
   // dies.
   void finish_turn();
+  [[nodiscard]] sys::Loop& loop() { return thread_->loop(); }
   [[nodiscard]] FetchThreadParts parts() { return {thread_->loop(), *io_, *store_}; }
 
  private:

@@ -160,6 +160,7 @@ class LocalVolume final : public Volume {
     path_->warm(request, deadline, std::move(done));
   }
   void unpin(std::uint64_t offset, std::uint64_t bytes) override { path_->unpin(offset, bytes); }
+  sys::Loop* loop() override { return threads_.size() == 1 ? &threads_[0]->loop() : nullptr; }
   Result<void> set_order(const ReadOrder& order) override;
   PrefetchStatus prefetch_status() const override;
   VolumeStats stats() const override;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -59,13 +60,15 @@ std::filesystem::path slots_path(const ServerOptions& options) {
 
 class Server::Impl {
  public:
-  Impl(Volume& volume, const ServerOptions& options, std::unique_ptr<sys::Loop> loop,
+  // `own_loop` is null where the volume lends its loop.
+  Impl(Volume& volume, const ServerOptions& options, std::unique_ptr<sys::Loop> own_loop,
        RequestSlots slots, sys::Fd stop_event)
       : volume_(volume),
         options_(options),
         tree_(facts_of(volume)),
         stop_event_(std::move(stop_event)),
-        loop_(std::move(loop)),
+        own_loop_(std::move(own_loop)),
+        loop_(own_loop_ ? own_loop_.get() : volume.loop()),
         slots_(std::move(slots)),
         buffers_(options.buffer_bytes_max) {}
 
@@ -78,15 +81,17 @@ class Server::Impl {
   }
 
  private:
+  // Loop thread.
+  void start();
   Result<void> begin();
   Result<void> take_over();
+  void end();
   void signal_ready();
   void set_session(const Session& session) {
     const std::lock_guard lock(session_mutex_);
     session_ = session;
   }
 
-  // Loop thread.
   void on_readable();
   bool read_one();  // false: nothing there, paused or over
   void handle(const Slot& slot, ByteSpan bytes);
@@ -114,7 +119,8 @@ class Server::Impl {
   const ServerOptions options_;
   const ImageTree tree_;
   sys::Fd stop_event_;
-  std::unique_ptr<sys::Loop> loop_;
+  std::unique_ptr<sys::Loop> own_loop_;
+  sys::Loop* loop_;  // own_loop_, run by run(); or the volume's, run by its thread
   RequestSlots slots_;
   BufferPool buffers_;
   ReadErrorLog errors_;
@@ -135,29 +141,48 @@ class Server::Impl {
   };
   std::vector<Waiting>
       waiting_;  // read, no buffer yet; one, or as many as there are slots restored
+  std::optional<sys::Loop::WatchId> stop_watch_;
   std::optional<sys::Loop::WatchId> device_watch_;
   bool ready_signalled_ = false;
   bool draining_ = false;
   TimePoint drain_deadline_{};
-  std::optional<Result<Outcome>> outcome_;
+  std::optional<Result<Outcome>> outcome_;  // read by run() once `over_` is said
+  std::promise<void> over_;
 };
 
 // ---- life
 
 Result<Server::Outcome> Server::Impl::run() {
-  SHOAL_CHECK_OK(begin());
-  const auto stop_watch = loop_->watch(stop_event_.get(), POLLIN, [this](std::uint32_t) {
+  const std::future<void> over = over_.get_future();
+  loop_->post([this] { start(); });
+  if (own_loop_) own_loop_->run();
+  over.wait();
+  SHOAL_ASSERT(outcome_.has_value());
+  return std::move(*outcome_);
+}
+
+void Server::Impl::start() {
+  stop_watch_ = loop_->watch(stop_event_.get(), POLLIN, [this](std::uint32_t) {
     std::uint64_t count = 0;
     if (::read(stop_event_.get(), &count, sizeof count) < 0 && errno == EAGAIN) return;
     begin_drain();
   });
+  if (auto begun = begin(); !begun) {
+    finish(fail(std::move(begun).error()));
+    return;
+  }
   // Requests an earlier server left in the slots may wait for buffers already; then resume()
   // watches.
   if (waiting_.empty()) watch_device();
-  loop_->run();
-  loop_->unwatch(stop_watch);
-  SHOAL_ASSERT(outcome_.has_value());
-  return std::move(*outcome_);
+}
+
+// Nothing is in flight. What completions posted before they counted themselves out comes first.
+void Server::Impl::end() {
+  if (!outcome_) outcome_ = Outcome::stopped;
+  if (stop_watch_) loop_->unwatch(*std::exchange(stop_watch_, std::nullopt));
+  if (own_loop_) own_loop_->stop();
+  // The last word: from there on the server may be gone, so the promise is the task's.
+  loop_->post([over = std::move(over_)]() mutable { over.set_value(); });
 }
 
 Result<void> Server::Impl::begin() {
@@ -213,8 +238,7 @@ void Server::Impl::begin_drain() {
 void Server::Impl::check_drained() {
   // Pairs with the last step of finish_read(): once 0 is seen no completion touches this object.
   if (waiting_.empty() && counters_.in_flight.load(std::memory_order_acquire) == 0) {
-    if (!outcome_) outcome_ = Outcome::stopped;
-    loop_->stop();
+    end();
     return;
   }
   // The volume ends every read at its deadline; past it, dying is safer than a reader that hangs.
@@ -414,12 +438,15 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(Volume& volume, const ServerOptions& options) {
-  SHOAL_TRY(auto loop, sys::Loop::create({}));
+  std::unique_ptr<sys::Loop> own_loop;
+  if (volume.loop() == nullptr) {
+    SHOAL_TRY(own_loop, sys::Loop::create({}));
+  }
   SHOAL_TRY(auto slots, RequestSlots::open(slots_path(options)));
   sys::Fd stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop_event.valid()) return fail(sys::errno_error(errno, "make an eventfd"));
   return std::unique_ptr<Server>(new Server(std::make_unique<Impl>(
-      volume, options, std::move(loop), std::move(slots), std::move(stop_event))));
+      volume, options, std::move(own_loop), std::move(slots), std::move(stop_event))));
 }
 
 Result<Server::Outcome> Server::run() {

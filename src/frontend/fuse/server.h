@@ -41,7 +41,8 @@ struct ServerStats {
   std::uint64_t buffer_bytes = 0;
 };
 
-// Thread model: run() is confined to its thread; the rest is synchronized. Answers to READ are
+// Thread model: run() is confined to its thread; the rest is synchronized. Requests are read on the
+// volume's loop if it lends one (Volume::loop), else on the thread of run(); answers to READ are
 // written by the volume's own threads.
 class Server {
  public:

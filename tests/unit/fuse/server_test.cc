@@ -15,6 +15,7 @@
 
 #include "frontend/fuse/report.h"
 #include "sys/file.h"
+#include "sys/loop.h"
 #include "unit/fuse/request_bytes.h"
 
 namespace shoal::fuse {
@@ -32,6 +33,12 @@ std::byte byte_at(std::uint64_t offset) {
 class HeldVolume final : public Volume {
  public:
   ~HeldVolume() override { release(); }
+  void lend_a_loop() {
+    auto thread = sys::LoopThread::start("lent", {});
+    ASSERT_TRUE(thread) << thread.error().to_string();
+    lent_ = std::move(*thread);
+  }
+  sys::Loop* loop() override { return lent_ ? &lent_->loop() : nullptr; }
   VolumeInfo info() const override { return {}; }
   std::uint64_t size() const override { return kImageBytes; }
   void read(std::uint64_t offset, std::span<std::byte> target,
@@ -92,16 +99,19 @@ class HeldVolume final : public Volume {
     for (std::size_t i = 0; i < read.target.size(); ++i) read.target[i] = byte_at(read.offset + i);
     read.done(error != nullptr ? Result<void>(fail(*error)) : Result<void>());
   }
+  std::unique_ptr<sys::LoopThread> lent_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Held> held_;
 };
 
-class ServerTest : public testing::Test {
+// Parameter: the volume lends its loop.
+class ServerTest : public testing::TestWithParam<bool> {
  protected:
   ServerTest() {
     char name[] = "/tmp/shoal-fuse-XXXXXX";
     directory_ = mkdtemp(name);
+    if (GetParam()) volume_.lend_a_loop();
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     device_ = sys::Fd(ends[0]);
@@ -190,7 +200,7 @@ class ServerTest : public testing::Test {
   bool stopped_cleanly_ = false;
 };
 
-TEST_F(ServerTest, is_ready_once_init_is_answered_and_saved) {
+TEST_P(ServerTest, is_ready_once_init_is_answered_and_saved) {
   begin_session(true);
   char report[256];
   const ssize_t bytes = ::read(ready_.get(), report, sizeof report);
@@ -202,7 +212,7 @@ TEST_F(ServerTest, is_ready_once_init_is_answered_and_saved) {
   EXPECT_EQ(*session, server_->session());
 }
 
-TEST_F(ServerTest, answers_reads_in_any_order_with_exact_bytes) {
+TEST_P(ServerTest, answers_reads_in_any_order_with_exact_bytes) {
   begin_session(true);
   send(read_request(10, 0, 4096));
   send(read_request(12, 12345, 70000));
@@ -215,7 +225,7 @@ TEST_F(ServerTest, answers_reads_in_any_order_with_exact_bytes) {
   EXPECT_EQ(server_->stats().read_bytes, 74096u);
 }
 
-TEST_F(ServerTest, a_failed_read_is_eio_for_that_request_alone) {
+TEST_P(ServerTest, a_failed_read_is_eio_for_that_request_alone) {
   begin_session(true);
   send(read_request(10, 0, 4096));
   ASSERT_TRUE(volume_.wait_for(1));
@@ -231,7 +241,7 @@ TEST_F(ServerTest, a_failed_read_is_eio_for_that_request_alone) {
   EXPECT_EQ(server_->stats().read_errors, 1u);
 }
 
-TEST_F(ServerTest, stops_reading_while_buffers_are_out_and_goes_on_after) {
+TEST_P(ServerTest, stops_reading_while_buffers_are_out_and_goes_on_after) {
   start(true, 1u << 20);
   send(init_request(1, 45, kOffered));
   receive();
@@ -257,7 +267,7 @@ TEST_F(ServerTest, stops_reading_while_buffers_are_out_and_goes_on_after) {
   for (const auto& [unique, times] : answered) EXPECT_EQ(times, 1) << unique;
 }
 
-TEST_F(ServerTest, a_successor_asks_the_kernel_to_send_again) {
+TEST_P(ServerTest, a_successor_asks_the_kernel_to_send_again) {
   begin_session(true);
   send(read_request(10, 0, 4096));
   ASSERT_TRUE(volume_.wait_for(1));
@@ -278,7 +288,7 @@ TEST_F(ServerTest, a_successor_asks_the_kernel_to_send_again) {
   EXPECT_EQ(server_->stats().restored, 0u);
 }
 
-TEST_F(ServerTest, without_resend_a_successor_answers_what_the_slots_hold) {
+TEST_P(ServerTest, without_resend_a_successor_answers_what_the_slots_hold) {
   begin_session(false);
   send(read_request(10, 5, 4096));
   send(read_request(12, 77, 100));
@@ -307,7 +317,7 @@ TEST_F(ServerTest, without_resend_a_successor_answers_what_the_slots_hold) {
   EXPECT_EQ(server_->stats().restored, 0u);
 }
 
-TEST_F(ServerTest, answers_what_it_has_read_before_it_stops) {
+TEST_P(ServerTest, answers_what_it_has_read_before_it_stops) {
   begin_session(true);
   send(read_request(10, 0, 4096));
   ASSERT_TRUE(volume_.wait_for(1));
@@ -318,7 +328,7 @@ TEST_F(ServerTest, answers_what_it_has_read_before_it_stops) {
   expect_bytes(receive(), 10, 0, 4096);
 }
 
-TEST_F(ServerTest, refuses_a_kernel_that_is_too_old) {
+TEST_P(ServerTest, refuses_a_kernel_that_is_too_old) {
   start(true);
   send(init_request(1, 20, 0));
   EXPECT_EQ(header_of(receive()).error, -EPROTO);
@@ -327,7 +337,7 @@ TEST_F(ServerTest, refuses_a_kernel_that_is_too_old) {
   EXPECT_FALSE(std::filesystem::exists(directory_ / "session"));
 }
 
-TEST_F(ServerTest, ignores_a_malformed_request) {
+TEST_P(ServerTest, ignores_a_malformed_request) {
   begin_session(true);
   auto bytes = read_request(10, 0, 4096);
   bytes.pop_back();
@@ -335,6 +345,9 @@ TEST_F(ServerTest, ignores_a_malformed_request) {
   send(request_bytes(FUSE_GETATTR, 20, 2));
   EXPECT_EQ(header_of(receive()).unique, 20u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Loops, ServerTest, testing::Bool(),
+                         [](const auto& loop) { return loop.param ? "of_the_volume" : "its_own"; });
 
 }  // namespace
 }  // namespace shoal::fuse
