@@ -245,7 +245,7 @@ Result<CacheStore::Commit> CacheStore::commit(ChunkId chunk, const Stored& old,
     const std::uint64_t bytes = std::uint64_t{end - begin} * block_bytes;
     if (fresh.contains(begin)) {
       whole_hash.add(ByteSpan(data + first, bytes));
-      fresh_hash.add(ByteSpan(data + first, bytes));
+      if (!old.blocks.empty()) fresh_hash.add(ByteSpan(data + first, bytes));
       return;
     }
     result = read_run(file_, base + first, base + first + bytes, scratch, [&](ByteSpan read) {

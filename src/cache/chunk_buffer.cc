@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -47,7 +46,7 @@ BufferPool::BufferPool(Budget& budget, std::uint32_t chunk_bytes)
       kept_bytes_max_(std::min(kKeptBytesMax, budget.maximum() / kKeptShare)) {}
 
 BufferPool::~BufferPool() {
-  trim();
+  trim(0);
   for (const Spare& spare : spare_) munmap(spare.data, chunk_bytes_);
 }
 
@@ -61,7 +60,7 @@ bool BufferPool::reserve(ChunkBuffer& buffer, std::uint32_t begin, std::uint32_t
   if (!take(std::uint64_t{fresh} * kPageBytes, percent)) return false;
   if (!buffer) {
     if (spare_.empty()) {
-      // Not malloc: only fresh mappings are lazily zero, and pages go back one by one.
+      // Not malloc: pages come and go back one by one.
       void* memory = mmap(nullptr, chunk_bytes_, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       SHOAL_ASSERT(memory != MAP_FAILED);  // address space, not memory: cannot run out
@@ -72,7 +71,7 @@ bool BufferPool::reserve(ChunkBuffer& buffer, std::uint32_t begin, std::uint32_t
     spare_.pop_back();
     buffer.pages_ = BlockSet(chunk_bytes_ / kPageBytes);
   }
-  if (fresh > 0) make_zero(buffer, first, last);
+  if (fresh > 0) make_ready(buffer, first, last);
   buffer.pages_.add(first, last);
   return true;
 }
@@ -81,12 +80,12 @@ bool BufferPool::reserve(ChunkBuffer& buffer, std::uint32_t begin, std::uint32_t
 bool BufferPool::take(std::uint64_t bytes, std::uint32_t percent) {
   if (share_.take(bytes, percent)) return true;
   if (kept_bytes_ == 0) return false;
-  trim();
+  trim(0);
   return share_.take(bytes, percent);
 }
 
 // The pages of [first, last) that are not reserved yet; their stale ones are charged twice before.
-void BufferPool::make_zero(ChunkBuffer& buffer, std::uint32_t first, std::uint32_t last) {
+void BufferPool::make_ready(ChunkBuffer& buffer, std::uint32_t first, std::uint32_t last) {
   std::uint64_t reused = 0;
   for (std::uint32_t page = first; page < last;) {
     const bool is_reserved = buffer.pages_.contains(page);
@@ -95,16 +94,13 @@ void BufferPool::make_zero(ChunkBuffer& buffer, std::uint32_t first, std::uint32
     while (end < last && buffer.pages_.contains(end) == is_reserved &&
            buffer.stale_.contains(end) == is_stale)
       ++end;
-    std::byte* begin = buffer.data_ + std::size_t{page} * kPageBytes;
     const std::size_t bytes = std::size_t{end - page} * kPageBytes;
-    if (is_stale) {
-      std::memset(begin, 0, bytes);
+    // All at once: a fault for each page costs several times as much. Before Linux 5.14, as they
+    // come.
+    if (is_stale)
       reused += bytes;
-    } else if (!is_reserved) {
-      // All at once: a fault for each page costs several times as much. Before Linux 5.14, as they
-      // come.
-      madvise(begin, bytes, MADV_POPULATE_WRITE);
-    }
+    else if (!is_reserved)
+      madvise(buffer.data_ + std::size_t{page} * kPageBytes, bytes, MADV_POPULATE_WRITE);
     page = end;
   }
   buffer.stale_.remove(first, last);
@@ -120,24 +116,27 @@ void BufferPool::release(ChunkBuffer& buffer) {
   buffer.pages_ = BlockSet();
   buffer.stale_ = BlockSet();
   spare_.push_back(std::move(spare));
-  if (kept_bytes_ > kept_bytes_max_ || used_bytes() == 0) trim();
+  trim(used_bytes() == 0 ? 0 : kept_bytes_max_);
 }
 
-// Gives the memory of all released buffers back, and address space that is more than is needed.
-void BufferPool::trim() {
-  std::uint64_t given = 0;
-  for (Spare& spare : spare_) {
-    if (spare.stale.empty()) continue;
-    given += std::uint64_t{spare.stale.count()} * kPageBytes;
-    madvise(spare.data, chunk_bytes_, MADV_DONTNEED);
-    spare.stale = BlockSet(chunk_bytes_ / kPageBytes);
+// Gives memory of released buffers back, of the oldest first, and address space that is more than
+// is needed.
+void BufferPool::trim(std::uint64_t kept_bytes_max) {
+  const std::size_t surplus = spare_.size() - std::min(spare_.size(), kSpareMax);
+  for (std::size_t i = 0; i < spare_.size(); ++i) {
+    if (i >= surplus && kept_bytes_ <= kept_bytes_max) break;
+    Spare& spare = spare_[i];
+    const std::uint64_t given = std::uint64_t{spare.stale.count()} * kPageBytes;
+    kept_bytes_ -= given;
+    share_.give(given);
+    if (i < surplus) {
+      munmap(spare.data, chunk_bytes_);
+    } else if (given > 0) {
+      madvise(spare.data, chunk_bytes_, MADV_DONTNEED);
+      spare.stale = BlockSet(chunk_bytes_ / kPageBytes);
+    }
   }
-  kept_bytes_ -= given;
-  share_.give(given);
-  while (spare_.size() > kSpareMax) {
-    munmap(spare_.back().data, chunk_bytes_);
-    spare_.pop_back();
-  }
+  spare_.erase(spare_.begin(), spare_.begin() + static_cast<std::ptrdiff_t>(surplus));
 }
 
 }  // namespace shoal::cache

@@ -13,8 +13,8 @@ namespace shoal::cache {
 class BufferPool;
 
 // Memory for one chunk: address space for all of it, real memory and budget only for the groups of
-// 16 pages that were reserved. Fresh pages read as zero. Belongs to its pool's thread; give back
-// with release().
+// 16 pages that were reserved. What reserved memory holds is undefined: perhaps bytes of another
+// chunk. Belongs to its pool's thread; give back with release().
 class ChunkBuffer {
  public:
   ChunkBuffer() = default;
@@ -55,8 +55,8 @@ class BufferPool {
     BlockSet stale;  // as in ChunkBuffer
   };
   [[nodiscard]] bool take(std::uint64_t bytes, std::uint32_t percent);
-  void make_zero(ChunkBuffer& buffer, std::uint32_t first, std::uint32_t last);
-  void trim();
+  void make_ready(ChunkBuffer& buffer, std::uint32_t first, std::uint32_t last);
+  void trim(std::uint64_t kept_bytes_max);
 
   std::uint32_t chunk_bytes_;
   BudgetShare share_;

@@ -247,6 +247,9 @@ void ChunkOwner::conclude(FetchOp& op, Result<void> result, bool fetch_it_again)
 
 void ChunkOwner::on_fetched(FetchOp& op) {
   Chunk& chunk = *op.chunk;
+  // What is behind an object in its last block is part of what is cached and checked: zeros.
+  const std::uint32_t blocks_end = end_block(op.end()) * parts_.geometry.block_bytes;
+  std::memset(chunk.buffer.data() + op.end(), 0, blocks_end - op.end());
   chunk.in_memory.add(first_block(op.chunk_offset), end_block(op.end()));
   if (op.speculative && !prefetch_failures_.empty()) prefetch_failures_.erase(failure_key(op));
   drop_op(op);  // every waiter was answered with the last byte

@@ -13,7 +13,7 @@ namespace shoal::sys {
 // quiet connections hold no memory. confined. Must outlive the io_uring's operations on it.
 class ReceiveBuffers {
  public:
-  static constexpr unsigned kCount = 128;           // pieces between two looks at the completions
+  static constexpr unsigned kCount = 256;           // pieces between two looks at the completions
   static constexpr std::size_t kBytes = 16u << 10;  // of one: 1 MiB of a body is 64 pieces
   static constexpr unsigned short kGroup = 1;       // the only group of a loop's ring
 

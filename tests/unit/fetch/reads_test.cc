@@ -93,6 +93,23 @@ TEST(Reads, gaps_between_and_behind_objects_read_as_zero_without_a_get) {
   EXPECT_EQ(world.bucket.gets, 3u);
 }
 
+TEST(Reads, memory_of_another_chunk_does_not_show_behind_an_object) {
+  WorldOptions options;
+  options.sizes.assign(40, 8192);  // 8 fill a chunk
+  options.sizes.push_back(100);
+  World world(options);
+  for (std::size_t i = 0; i < 36; ++i) world.read_object(i);
+  ASSERT_TRUE(world.settle());
+  world.run_for(100ms);  // four chunks are written and given up, half of the fifth stays
+  ASSERT_GT(world.stats().buffer_bytes, 0u);
+  Outcome& all = world.read(world.dataset.objects()[40].address, 4096);
+  ASSERT_TRUE(world.settle());
+  EXPECT_EQ(world.fault_of(all), "");
+  Outcome& gap = world.read(DataAddress{world.dataset.objects()[40].address.value + 100}, 3996);
+  ASSERT_TRUE(world.settle());
+  EXPECT_EQ(world.fault_of(gap), "");
+}
+
 TEST(Reads, metadata_and_data_meet_in_one_read) {
   World world(small_files(3));
   Outcome& outcome = world.read_image(format::kDataRegionStart - 5000, 9000, 60s);
