@@ -2,6 +2,7 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -40,6 +41,14 @@ Fd& Fd::operator=(Fd&& other) noexcept {
 
 Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+void reserve_descriptors(unsigned count) {
+  rlimit limit{};
+  if (count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto highest = static_cast<int>(std::min<rlim_t>(count, limit.rlim_cur)) - 1;
+  const Fd any(::open("/", O_PATH | O_CLOEXEC));
+  const Fd last(fcntl(any.get(), F_DUPFD_CLOEXEC, highest));
 }
 
 Error errno_error(int error, std::string_view what) {

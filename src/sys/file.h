@@ -32,6 +32,11 @@ class Fd {
 // EACCES/EPERM, ENOSPC/EDQUOT and ETIMEDOUT get their own codes, the rest is ErrorCode::io.
 [[nodiscard]] Error errno_error(int error, std::string_view what);
 
+// Makes room for so many descriptors at once, or for as many as the limit allows. A table that
+// grows bit by bit while threads share it stops whoever opens one for 10 to 20 ms each time (Linux
+// waits for an RCU grace period); before the first thread it costs nothing.
+void reserve_descriptors(unsigned count);
+
 // Blocking positioned file. synchronized (the kernel's own rules for pread and pwrite).
 class File {
  public:

@@ -37,6 +37,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace volume;
 
+// Besides connections: files of the index, image, cache, control.
+constexpr unsigned kOtherDescriptors = 128;
 constexpr auto kCloseTimeout = 5s;  // readers under way at the end get this long
 
 // What the volume's directory says; the same for every way of opening it.
@@ -128,6 +130,11 @@ std::uint32_t thread_count(const VolumeOptions& options) {
   return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 8u);
 }
 
+// Of one fetch thread. Some more than GETs at a time: for second tries.
+std::uint32_t connections_max(const VolumeOptions& options) {
+  return options.requests_in_flight_max + options.requests_in_flight_max / 16 + 8;
+}
+
 Result<void> check_options(const VolumeOptions& options, const format::Geometry& geometry) {
   const std::uint64_t buffers_min = std::uint64_t{4} * thread_count(options) * geometry.chunk_bytes;
   if (options.buffer_bytes_max < buffers_min)
@@ -204,6 +211,7 @@ class LocalVolume final : public Volume {
 Result<std::unique_ptr<LocalVolume>> LocalVolume::open(const std::filesystem::path& directory,
                                                        const VolumeCredentials& credentials,
                                                        const VolumeOptions& options) {
+  sys::reserve_descriptors(thread_count(options) * connections_max(options) + kOtherDescriptors);
   std::unique_ptr<LocalVolume> volume(new LocalVolume(directory, options));
   if (!std::filesystem::exists(directory / "index"))
     return fail(not_finished(directory, "there is no index in it"));
@@ -244,16 +252,13 @@ Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
   const std::uint32_t count = thread_count(options);
   worker_ = std::make_unique<sys::WorkerPool>("shoal-disk", count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    SHOAL_TRY(auto thread,
-              FetchThread::start({.number = number,
-                                  .location = location_,
-                                  .store = config,
-                                  .governor = &governor_,
-                                  // Some more than GETs at a time: for second tries.
-                                  .connections_max = options.requests_in_flight_max +
-                                                     options.requests_in_flight_max / 16 + 8,
-                                  .store_counters = &store_counters_,
-                                  .transport_counters = &transport_counters_}));
+    SHOAL_TRY(auto thread, FetchThread::start({.number = number,
+                                               .location = location_,
+                                               .store = config,
+                                               .governor = &governor_,
+                                               .connections_max = connections_max(options),
+                                               .store_counters = &store_counters_,
+                                               .transport_counters = &transport_counters_}));
     threads_.push_back(std::move(thread));
   }
   return {};

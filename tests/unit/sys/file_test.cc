@@ -7,10 +7,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -192,6 +194,26 @@ TEST(Directories, are_made_with_their_parents_and_a_file_in_the_way_is_an_error)
   ASSERT_TRUE(write_text_file(directory / "f", ""));
   EXPECT_FALSE(make_directories(directory.path() / "f"));
   EXPECT_GT(free_bytes(directory.path()).value_or(0), 0u);
+}
+
+TEST(Descriptors, have_room_at_once_and_never_beyond_the_limit) {
+  const auto room = [] {
+    std::ifstream status("/proc/self/status");
+    unsigned size = 0;
+    for (std::string word; status >> word;)
+      if (word == "FDSize:") status >> size;
+    return size;
+  };
+  const unsigned wanted = 2 * room() + 1;
+  reserve_descriptors(wanted);
+  EXPECT_GE(room(), wanted);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit low{wanted, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  reserve_descriptors(100 * wanted);
+  EXPECT_LT(room(), 100 * wanted);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 }  // namespace
