@@ -2,7 +2,7 @@
 # Sourced by quickstart, test and the benches: what they need of Debian, and the machine's abilities.
 
 packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
-  liburing-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
+  liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
   protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
   libboost-dev zlib1g-dev python3"
 packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl"
