@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The raw limit: the same objects by a bare loop. N keep-alive sockets, one request in flight on
-// each, unsigned plain HTTP, no signature, no checksum, nothing kept: what is left is the service,
-// the kernel's sockets and one epoll loop. A client cannot be expected to be faster than this.
+// each, plain HTTP, signed before the clock runs or not at all, no checksum, nothing kept: what is
+// left is the service, the kernel's sockets and one epoll loop. A client cannot be expected to be
+// faster than this.
 //
 //   shoal-raw-requests --port P --prefix /bucket/data/ --list FILE [--connections 256] [--json]
+//       [--header "Name: value"]... [--authorizations FILE]
 //   shoal-raw-requests --port P --prefix /bucket/data/ --list FILE --put DIR
 //
 // Walks the list once. With --put it sends the files of DIR instead (fills a bucket, so that its
@@ -40,6 +42,8 @@ struct Options {
   std::string prefix;
   std::string list;
   std::string put;
+  std::vector<std::string> headers;
+  std::string authorizations;
   unsigned connections = 256;
   double seconds_max = 300;
   bool json = false;
@@ -71,13 +75,22 @@ class Requests {
   explicit Requests(const Options& options) : options_(options) {
     std::ifstream file(options.list);
     for (std::string line; std::getline(file, line);) names_.push_back(line);
+    common_ = "Host: 127.0.0.1:" + std::to_string(options.port) + "\r\n";
+    for (const std::string& header : options.headers) common_ += header + "\r\n";
+    std::ifstream authorizations(options.authorizations);
+    for (std::string line; std::getline(authorizations, line);) authorizations_.push_back(line);
+  }
+  [[nodiscard]] bool is_signed_whole() const {
+    return options_.authorizations.empty() || authorizations_.size() == names_.size();
   }
   [[nodiscard]] std::size_t count() const { return names_.size(); }
   [[nodiscard]] bool next(std::string& out) {
     if (at_ == names_.size()) return false;
-    const std::string& name = names_[at_++];
+    const std::string& name = names_[at_];
     out = options_.put.empty() ? "GET " : "PUT ";
-    out += options_.prefix + percent_encoded(name) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    out += options_.prefix + percent_encoded(name) + " HTTP/1.1\r\n" + common_;
+    if (!authorizations_.empty()) out += "Authorization: " + authorizations_[at_] + "\r\n";
+    ++at_;
     if (options_.put.empty()) {
       out += "\r\n";
       return true;
@@ -90,7 +103,9 @@ class Requests {
 
  private:
   const Options& options_;
+  std::string common_;
   std::vector<std::string> names_;
+  std::vector<std::string> authorizations_;
   std::size_t at_ = 0;
 };
 
@@ -226,6 +241,9 @@ int main(int argc, char** argv) {
   app.add_option("--prefix", options.prefix, "/BUCKET/ and what is before each name")->required();
   app.add_option("--list", options.list, "File with one name per line")->required();
   app.add_option("--put", options.put, "Send the files of this directory instead");
+  app.add_option("--header", options.headers, "Of every request")->take_all();
+  app.add_option("--authorizations", options.authorizations,
+                 "File with a value of Authorization per name");
   app.add_option("--connections", options.connections)->check(CLI::Range(1u, 16384u));
   app.add_option("--seconds-max", options.seconds_max);
   app.add_flag("--json", options.json);
@@ -233,6 +251,8 @@ int main(int argc, char** argv) {
 
   Requests requests(options);
   if (requests.count() == 0) return fail("no list", options.list);
+  if (!requests.is_signed_whole())
+    return fail("not as many authorizations as names", options.authorizations);
   Totals totals;
   const double cpu_before = cpu_seconds();
   const auto begin = Clock::now();

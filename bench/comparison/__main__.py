@@ -24,8 +24,8 @@ ranges and ratios.
 
 states   cold: a new mount with empty caches (listing by Shoal is told apart; that of peers counts).
          cached: read once; then without the page cache (from the chunk cache on disk), and with it.
-limit    the same GETs, unsigned, by a bare epoll loop and by wrk with --max-requests connections;
-         ratios are to the faster of the two in the same pass.
+limit    the same GETs, signed before the clock runs, by a bare epoll loop and by wrk with
+         --max-requests connections; ratios are to the faster of the two in the same pass.
 peers    """ + ", ".join(PEERS)
 
 EPILOG = """\

@@ -6,6 +6,7 @@ import resource
 import time
 from dataclasses import asdict, dataclass
 
+import signing
 from data import BUCKET, walk_tree
 from lab import Failure, cpu_seconds, drop_page_cache, rss_mib_max
 from subjects import RcloneCopy
@@ -127,18 +128,31 @@ class Meter:
             drop_page_cache()
         return self.read(self.sample(subject.name, state, number, round=round_), mounted, None, count)
 
+    def signed(self, run):
+        """What the raw limit needs to ask as Shoal does: headers, a file of authorizations."""
+        signer = signing.Signer(f"127.0.0.1:{run.bucket.port}", self.lab.environment)
+        path = self.lab.path("authorizations")
+        with open(self.data.list_of(self.scenario.order), encoding="utf-8") as names, \
+                open(path, "w", encoding="utf-8") as file:
+            file.writelines(signer.authorization(f"/{BUCKET}/{self.data.name}/{name.rstrip()}") + "\n"
+                            for name in names)
+        return signer.headers(), path
+
     def raw_loop(self, run):
+        headers, authorizations = self.signed(run)
         before = self.begin(run)
         told = json.loads(self.lab.run(
             [self.lab.program("shoal-raw-requests"), "--port", str(run.bucket.port), "--prefix",
              f"/{BUCKET}/{self.data.name}/", "--list", self.data.list_of(self.scenario.order),
-             "--connections", str(run.max_requests), "--json"], "the raw loop"))
+             "--connections", str(run.max_requests), "--authorizations", authorizations, "--json",
+             *(word for header in headers for word in ("--header", header))], "the raw loop"))
         if told["bytes"] != self.data.bytes:
             raise Failure(f"the raw loop got {told['bytes']} bytes, not {self.data.bytes}")
         return self.finish(self.sample("raw loop", "limit", run.number, files=told["requests"],
                                        seconds=told["seconds"], client_cpu=told["cpu_seconds"]), run, before)
 
     def raw_wrk(self, run):
+        headers, authorizations = self.signed(run)
         before, cpu_before = self.begin(run), children_cpu()
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "raw_limit.lua")
         threads = min(os.cpu_count() or 1, 2)
@@ -146,7 +160,8 @@ class Meter:
             ["wrk", "-t", str(threads), "-c", str(max(run.max_requests, threads)), "-d", f"{WRK_SECONDS}s",
              "-s", script, run.bucket.endpoint], "wrk",
             variables={"RAW_LIST": self.data.list_of(self.scenario.order),
-                       "RAW_PREFIX": f"/{BUCKET}/{self.data.name}/"})
+                       "RAW_PREFIX": f"/{BUCKET}/{self.data.name}/",
+                       "RAW_HEADERS": "\n".join(headers), "RAW_AUTHORIZATIONS": authorizations})
         told = json.loads(out.splitlines()[-1])
         if told["errors"] > 0:
             raise Failure(f"wrk counted {told['errors']} errors: {out}")
