@@ -16,7 +16,8 @@ constexpr int kUnclaimedToGoOn = 48;
 constexpr std::size_t kChunksNeeded = 32;
 constexpr std::uint64_t kDatasetChunksMin = 8;
 constexpr std::uint64_t kJudgeEveryReads = 8;
-// Bytes asked for per byte waited for. A bucket that serves one reader serves eight times as much.
+// Bytes asked for per byte waited for, and per byte of them that was read. A bucket that serves one
+// reader serves eight times as much.
 constexpr std::uint64_t kAmplification = 8;
 
 }  // namespace
@@ -67,16 +68,18 @@ void RandomOrder::fill(ChunkId chunk) {
   const std::uint64_t begin = options_.geometry.start_of(chunk).value;
   const std::uint64_t end =
       std::min(begin + options_.geometry.chunk_bytes, options_.data_end.value);
-  if (begin >= end || budget_bytes_ < end - begin) return;
+  if (begin >= end || std::min(budget_bytes_, credit_bytes_) < end - begin) return;
   std::uint64_t& filled = filled_[chunk.value * 0x9E3779B97F4A7C15ull >> 56];
   if (filled == chunk.value + 1) return;
   filled = chunk.value + 1;
   budget_bytes_ -= end - begin;
+  credit_bytes_ -= end - begin;
   stats_.proposed_bytes += end - begin;
   proposals_.propose({DataAddress{begin}, end - begin});
 }
 
 void RandomOrder::on_used(const Range& range) {
+  credit_bytes_ += range.length * kAmplification;
   stats_.used_bytes += range.length;
   confidence_.on_used(range.length);
 }

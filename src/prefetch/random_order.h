@@ -15,6 +15,10 @@
 // goes: eight bytes for each byte that readers waited for, fewer after waste, none when fills are
 // dropped unread (the dataset is larger than the cache). Hits ask for nothing, so a filled cache
 // ends it; so do reads that follow a pattern.
+//
+// A sample of a large dataset looks the same at first, but finds next to nothing of what was
+// filled. So there is credit for one window of fills, and after that eight bytes for each byte of
+// them that was read.
 
 namespace shoal::prefetch {
 
@@ -28,7 +32,7 @@ struct RandomOrderOptions {
 class RandomOrder final : public Policy {
  public:
   RandomOrder(const RandomOrderOptions& options, Proposals& proposals)
-      : options_(options), proposals_(proposals) {}
+      : options_(options), proposals_(proposals), credit_bytes_(options.window_bytes_max) {}
   [[nodiscard]] std::string_view name() const override { return "random"; }
   // A read that no other policy has claimed. Claims it while the order is random.
   bool on_read(const ReadSeen& read) override;
@@ -57,6 +61,7 @@ class RandomOrder final : public Policy {
   std::size_t chunks_next_ = 0;
   std::array<std::uint64_t, kFilledKept> filled_{};  // chunks filled, plus one, by hash
   std::uint64_t budget_bytes_ = 0;
+  std::uint64_t credit_bytes_;
   bool is_random_ = false;
   PolicyStats stats_;
 };

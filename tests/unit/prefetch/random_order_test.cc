@@ -28,6 +28,7 @@ TEST(RandomOrder, proposes_the_rest_of_the_chunk_of_a_miss_within_its_budget) {
   RandomOrder policy(options(1000), recorder);
   Rng rng(1);
   std::uint64_t read_bytes = 0;
+  std::size_t told = 0;
   for (int i = 0; i < 2000; ++i) {
     const std::uint64_t at = rng.below(1000 * 32) * (128u << 10);
     policy.on_read({{DataAddress{at}, 100'000}, false});
@@ -35,13 +36,27 @@ TEST(RandomOrder, proposes_the_rest_of_the_chunk_of_a_miss_within_its_budget) {
     if (i < 63) {
       EXPECT_TRUE(recorder.ranges.empty()) << i;
     }
-    if (recorder.ranges.empty()) continue;
-    EXPECT_EQ(recorder.ranges.back().begin.value % kChunk, 0u);
-    EXPECT_EQ(recorder.ranges.back().length, kChunk);
+    for (; told < recorder.ranges.size(); ++told) {
+      EXPECT_EQ(recorder.ranges[told].begin.value % kChunk, 0u);
+      EXPECT_EQ(recorder.ranges[told].length, kChunk);
+      policy.on_used(recorder.ranges[told]);
+    }
   }
   EXPECT_TRUE(policy.is_random());
   EXPECT_GT(recorder.ranges.size(), 100u);
   EXPECT_LE(policy.stats().proposed_bytes, 8 * read_bytes);
+}
+
+// 5,000 of a million files: what they cost besides is one window.
+TEST(RandomOrder, a_sample_of_a_large_dataset_pays_for_one_window_of_fills) {
+  Recorder recorder;
+  RandomOrder policy(options(10'000), recorder);
+  Rng rng(1);
+  for (int i = 0; i < 5000; ++i)
+    policy.on_read({{DataAddress{rng.below(10'000 * 512) * 8192}, 8192}, false});
+  EXPECT_TRUE(policy.is_random());
+  EXPECT_LE(recorder.ranges.size() * kChunk, limits::kPrefetchWindowMaxBytes);
+  EXPECT_GE(recorder.ranges.size() * kChunk, limits::kPrefetchWindowMaxBytes / 2);
 }
 
 TEST(RandomOrder, hits_ask_for_nothing) {
