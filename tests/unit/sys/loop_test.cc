@@ -125,9 +125,9 @@ TEST(Loop, tasks_posted_by_many_threads_all_run_once_and_in_each_threads_order) 
 
 // One post at a time to a sleeping loop: a lost wake would hang here.
 TEST(Loop, ping_pong_between_two_loops_loses_no_wake) {
+  auto loop = make_loop();  // outlives the thread that posts to it
   auto other = LoopThread::start("ping", {});
   ASSERT_TRUE(other);
-  auto loop = make_loop();
   int rounds = 0;
   std::function<void()> ping = [&] {
     (*other)->loop().post([&] {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -133,9 +134,9 @@ TEST_F(Orders, groups_smaller_than_a_chunk_are_refused) {
 }
 
 TEST_F(Orders, a_trace_names_each_file_once_in_the_order_of_first_reads) {
-  sys::WorkerPool worker("test", 1);
+  auto worker = std::make_unique<sys::WorkerPool>("test", 1);
   const auto file = made_.scratch("trace");
-  auto recorder = Recorder::create(file, {made_.index(), made_.geometry(), worker}).value();
+  auto recorder = Recorder::create(file, {made_.index(), made_.geometry(), *worker}).value();
   const auto read = [&](const std::string& path, std::uint64_t offset, std::uint64_t bytes) {
     recorder->on_read({DataAddress{made_.address_of(path).value + offset}, bytes});
   };
@@ -147,6 +148,7 @@ TEST_F(Orders, a_trace_names_each_file_once_in_the_order_of_first_reads) {
   // One read over two files that lie one behind the other.
   read("d1/f001", 0, made_.address_of("d1/f009").value - made_.address_of("d1/f001").value + 1);
   recorder->finish();
+  worker.reset();  // what the recorder has posted is over
   EXPECT_EQ(recorder->files(), 5u);
   auto list = PathList::open(file).value();
   std::vector<std::string> names;
@@ -155,13 +157,14 @@ TEST_F(Orders, a_trace_names_each_file_once_in_the_order_of_first_reads) {
 }
 
 TEST_F(Orders, a_trace_of_thousands_of_reads_loses_none) {
-  sys::WorkerPool worker("test", 1);
+  auto worker = std::make_unique<sys::WorkerPool>("test", 1);
   const auto file = made_.scratch("trace");
-  auto recorder = Recorder::create(file, {made_.index(), made_.geometry(), worker}).value();
+  auto recorder = Recorder::create(file, {made_.index(), made_.geometry(), *worker}).value();
   for (int round = 0; round < 10; ++round)
     for (const auto& [path, bytes] : made_.sizes())
       if (bytes > 0) recorder->on_read({made_.address_of(path), bytes});
   recorder->finish();
+  worker.reset();  // what the recorder has posted is over
   EXPECT_EQ(recorder->files(), 401u);
 }
 
