@@ -2,8 +2,7 @@
 #include "store/s3/sigv4.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+#include <compare>
 
 #include "store/encoding.h"
 
@@ -38,6 +37,7 @@ void append_trimmed(std::string& text, std::string_view value) {
 struct SortedName {
   std::string name;
   std::size_t index;
+  auto operator<=>(const SortedName&) const = default;
 };
 std::vector<SortedName> sorted_names(const std::vector<NameValue>& headers) {
   std::vector<SortedName> names;
@@ -47,7 +47,7 @@ std::vector<SortedName> sorted_names(const std::vector<NameValue>& headers) {
     std::ranges::transform(name, name.begin(), lower);
     names.push_back({std::move(name), i});
   }
-  std::ranges::stable_sort(names, {}, &SortedName::name);
+  std::ranges::sort(names);
   return names;
 }
 
@@ -99,12 +99,9 @@ std::string scope_text(const SigningScope& scope) {
   return text;
 }
 
-}  // namespace
-
-std::string canonical_request(const SigningInput& input) {
-  const auto names = sorted_names(input.headers);
+std::string canonical_request(const SigningInput& input, const std::vector<SortedName>& names) {
   std::string text;
-  text.reserve(512);
+  text.reserve(1024);
   text += input.method;
   text += '\n';
   text += input.path;
@@ -117,6 +114,17 @@ std::string canonical_request(const SigningInput& input) {
   text += '\n';
   text += input.payload_hash;
   return text;
+}
+
+void append_digits(std::string& text, unsigned number, unsigned digits) {
+  for (unsigned power = digits == 4 ? 1000 : 10; power > 0; power /= 10)
+    text += static_cast<char>('0' + number / power % 10);
+}
+
+}  // namespace
+
+std::string canonical_request(const SigningInput& input) {
+  return canonical_request(input, sorted_names(input.headers));
 }
 
 std::string signed_headers(const SigningInput& input) {
@@ -151,14 +159,17 @@ std::string signature(std::string_view key, std::string_view to_sign) {
 
 std::string authorization(const SigningInput& input, const SigningScope& scope,
                           std::string_view key) {
-  std::string text = "AWS4-HMAC-SHA256 Credential=";
+  const auto names = sorted_names(input.headers);
+  std::string text;
+  text.reserve(320);
+  text += "AWS4-HMAC-SHA256 Credential=";
   text += scope.access_key;
   text += '/';
   text += scope_text(scope);
   text += ", SignedHeaders=";
-  text += signed_headers(input);
+  append_signed_headers(text, names);
   text += ", Signature=";
-  text += signature(key, string_to_sign(canonical_request(input), scope));
+  text += signature(key, string_to_sign(canonical_request(input, names), scope));
   return text;
 }
 
@@ -167,13 +178,17 @@ std::string format_timestamp(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ",
-                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
-  return text.data();
+  std::string text;
+  text.reserve(16);
+  append_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  append_digits(text, static_cast<unsigned>(date.month()), 2);
+  append_digits(text, static_cast<unsigned>(date.day()), 2);
+  text += 'T';
+  append_digits(text, static_cast<unsigned>(clock.hours().count()), 2);
+  append_digits(text, static_cast<unsigned>(clock.minutes().count()), 2);
+  append_digits(text, static_cast<unsigned>(clock.seconds().count()), 2);
+  text += 'Z';
+  return text;
 }
 
 }  // namespace shoal::store::s3
