@@ -71,6 +71,7 @@ class Lookahead {
   [[nodiscard]] std::uint64_t unread_bytes() const { return unread_bytes_; }
   [[nodiscard]] std::uint32_t unread_files() const { return unread_files_; }
   [[nodiscard]] std::uint32_t window_files() const { return window_files_; }
+  [[nodiscard]] std::uint64_t limit_bytes() const { return limit_bytes_; }
   // Outcomes of predictions since the beginning.
   [[nodiscard]] std::uint64_t files_read() const { return files_read_; }
   [[nodiscard]] std::uint64_t files_passed() const { return files_passed_; }

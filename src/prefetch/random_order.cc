@@ -38,6 +38,9 @@ bool RandomOrder::on_read(const ReadSeen& read) {
     budget_bytes_ =
         std::min(budget_bytes_ + (read.range.length * kAmplification >> confidence_.level()),
                  options_.window_bytes_max);
+    // What was of no use may be of use later: a little is always tried.
+    credit_bytes_ = std::min(credit_bytes_ + read.range.length / kAmplification,
+                             std::max(credit_bytes_, options_.window_bytes_max));
     fill(chunk);
   }
   return true;

@@ -18,7 +18,7 @@
 //
 // A sample of a large dataset looks the same at first, but finds next to nothing of what was
 // filled. So there is credit for one window of fills, and after that eight bytes for each byte of
-// them that was read.
+// them that was read, and one for eight that readers waited for.
 
 namespace shoal::prefetch {
 

@@ -214,12 +214,16 @@ void Strider::note_tail(const ReadSeen& read, std::uint64_t tag) {
     tail_bytes_ -= std::min(tail_bytes_ - tail, tail_bytes_ / kTailDecay + 1);
     return;
   }
-  const std::uint64_t tail_max =
-      options_.lookahead.window_bytes_max / kTailShare / ahead_.window_files();
-  const std::uint64_t before = std::exchange(tail_bytes_, std::min(tail, tail_max));
-  if (is_muted_ || tail_bytes_ <= before) return;
+  const std::uint64_t before = tail_ahead();
+  tail_bytes_ = tail;
+  if (is_muted_ || tail_ahead() <= before) return;
   for (std::size_t i = tag - first_tag_ + 1; i < proposed_.size(); ++i)
-    propose({DataAddress{proposed_[i].range.end()}, tail_bytes_});
+    propose({DataAddress{proposed_[i].range.end()}, tail_ahead()});
+}
+
+// All files ahead together stay within their share, however large the window has become since.
+std::uint64_t Strider::tail_ahead() const {
+  return std::min(tail_bytes_, ahead_.limit_bytes() / kTailShare / ahead_.window_files());
 }
 
 void Strider::propose(const Range& range) {
@@ -365,7 +369,7 @@ void Strider::pump() {
       proposed_.pop_front();
       ++first_tag_;
     }
-    propose({range.begin, range.length + tail_bytes_});
+    propose({range.begin, range.length + tail_ahead()});
   }
   if (targets_.size() < kNamesPerQuestionMin / 2 || targets_.size() * 2 < ahead_.window_files())
     ask();

@@ -87,6 +87,7 @@ class Strider : public std::enable_shared_from_this<Strider> {
   void confirm(const std::string& name);
   void note_read(const std::string& name, std::uint64_t row);
   void note_tail(const ReadSeen& read, std::uint64_t tag);
+  [[nodiscard]] std::uint64_t tail_ahead() const;
   void propose(const Range& range);
   void end_reader_row();
   [[nodiscard]] bool begins_next_row(const CrossPath& path) const;

@@ -138,6 +138,21 @@ TEST(Stride, a_reader_that_takes_no_more_behind_its_files_is_asked_for_no_more) 
     EXPECT_LE(one.length, round_up(kFile, world.layout.geometry().block_bytes));
 }
 
+// Long tails while the window is small must not cost as much per file once it is large.
+TEST(Stride, what_is_asked_for_behind_files_stays_a_share_of_the_window) {
+  World world(Layout::symbols(400, 300, kFile));
+  for (std::size_t symbol = 0; symbol < 300; ++symbol) {
+    world.bucket.read_range({world.layout.file(Layout::symbol_path(symbol, 0)).begin, 4u << 20});
+    world.bucket.now_ms += 0.1;
+  }
+  const std::vector<Range>& proposals = world.bucket.proposals;
+  ASSERT_GT(proposals.size(), 100u);
+  std::uint64_t last = 0;  // of as many files as a large window holds
+  for (std::size_t i = proposals.size() - 100; i < proposals.size(); ++i)
+    last += proposals[i].length;
+  EXPECT_LE(last, limits::kPrefetchWindowMaxBytes);
+}
+
 TEST(Stride, a_subset_in_its_own_order_is_learned_in_the_first_row_and_replayed) {
   World world(Layout::symbols(300, 40, kFile));
   std::vector<std::size_t> universe = range(0, 300, 3);
