@@ -23,6 +23,7 @@ LAYERS = {
     "fetch": {"base", "sys", "format", "store", "index", "cache"},
     "prefetch": {"base", "format"},
     "volume": {"base", "sys", "http", "format", "store", "index", "image", "cache", "fetch", "prefetch"},
+    "upload": {"base", "sys", "http", "format", "store"},
     "frontend/fuse": {"base", "sys", "volume"},
     "control": {"base", "volume"},
     "devbucket": {"base", "store"},
@@ -34,7 +35,7 @@ THIRD_PARTY = {
     "curl/": {"http"},
     "openssl/": {"store", "devbucket"},
     "expat": {"store", "devbucket"},
-    "rocksdb/": {"index"},
+    "rocksdb/": {"index", "upload"},
     "google/protobuf": {"format"},
     "records.pb.h": {"format"},
     "xxhash": {"cache", "fetch"},
@@ -43,7 +44,7 @@ THIRD_PARTY = {
     "linux/fuse": {"frontend/fuse"},
     "nlohmann/": {"frontend/fuse", "control", "devbucket", "tools"},
     "CLI/": {"devbucket", "tools"},
-    "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "frontend/fuse", "control",
+    "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
              "devbucket", "tools"},
 }
 
