@@ -28,6 +28,8 @@ class Bench {
   [[nodiscard]] virtual std::unique_ptr<ObjectStore> missing_bucket() = 0;
 
   bool can_append = true;
+  bool can_write_if_match = true;
+  bool has_crc64 = true;
   // Keys that are no paths: empty components, '.' and '..', a trailing slash.
   bool can_hold_any_key = true;
   std::size_t part_bytes_min = 0;
