@@ -124,6 +124,7 @@ class RemoteBench final : public Bench {
                        ? s3::make_service(bucket, config, options_.credentials)
                        : oss::make_service(bucket, config, options_.credentials);
     EXPECT_TRUE(service) << service.error().to_string();
+    service->renew = options_.renew;
     return make_remote_store(*loop_, *transport_, nullptr, std::move(*service));
   }
   static CredentialSources no_sources() {

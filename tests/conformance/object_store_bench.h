@@ -44,6 +44,8 @@ struct RemoteOptions {
   std::string bucket;
   std::optional<Credentials> credentials;
   bool over_curl = false;  // plain http by libcurl too, not by the ring transport
+  // Looks the credentials up again; null: they are what they are.
+  std::function<Result<std::optional<Credentials>>()> renew = nullptr;
 };
 
 struct Implementation {
