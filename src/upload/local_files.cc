@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace shoal::upload {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 using Kind = sys::FileStatus::Kind;
 using Reason = SkippedFile::Reason;
 
-std::string_view name_of(Kind kind) {
+std::string_view name_of_kind(Kind kind) {
   switch (kind) {
     case Kind::file:
       return "file";
@@ -27,6 +28,23 @@ std::string_view name_of(Kind kind) {
       return "device";
   }
   return "?";
+}
+
+// Why a file of this name is not sent; nothing when it is.
+std::optional<SkippedFile> reason_to_skip(const LocalOptions& options, const std::string& key,
+                                          Kind kind) {
+  const auto path = options.root / key;
+  if (!options.filter.includes(key))
+    return SkippedFile{Reason::excluded, key, path.string() + ": excluded"};
+  if (kind != Kind::file)
+    return SkippedFile{kind == Kind::link ? Reason::link : Reason::special, key,
+                       path.string() + ": a " + std::string(name_of_kind(kind))};
+  if (key.size() > options.key_bytes_max)
+    return SkippedFile{Reason::bad_name, key,
+                       path.string() +
+                           ": as a key it would be longer than the 1024 bytes a service takes; "
+                           "use a shorter path or prefix"};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -56,7 +74,7 @@ Result<LocalFiles> LocalFiles::open(const LocalOptions& options, OnSkipped on_sk
   if (status.kind != Kind::directory)
     return fail(
         ErrorCode::bad_input,
-        directory.string() + ": not a directory, but a " + std::string(name_of(status.kind)),
+        directory.string() + ": not a directory, but a " + std::string(name_of_kind(status.kind)),
         "Name the directory whose files are to be sent.");
   LocalFiles files(options, std::move(on_skipped));
   SHOAL_CHECK_OK(files.enter(std::move(below), status));
@@ -94,13 +112,11 @@ std::optional<LocalFiles::Entry> LocalFiles::look_at(const std::string& prefix,
     }
     return Entry{name + "/", *status};
   }
-  if (status->kind == Kind::file) return Entry{name, *status};
-  const bool is_excluded = !options_.filter.includes(key);
-  const auto reason = is_excluded                  ? Reason::excluded
-                      : status->kind == Kind::link ? Reason::link
-                                                   : Reason::special;
-  skip(reason, key, path.string() + ": a " + std::string(name_of(status->kind)));
-  return std::nullopt;
+  if (const auto reason = reason_to_skip(options_, key, status->kind)) {
+    on_skipped_(*reason);
+    return std::nullopt;
+  }
+  return Entry{name, *status};
 }
 
 Result<void> LocalFiles::enter(std::string prefix, const sys::FileStatus& status) {
@@ -113,24 +129,12 @@ Result<void> LocalFiles::enter(std::string prefix, const sys::FileStatus& status
   return {};
 }
 
-bool LocalFiles::is_wanted(const std::string& key) {
+bool LocalFiles::is_readable(const std::string& key) {
   const auto path = options_.root / key;
-  if (!options_.filter.includes(key)) {
-    skip(Reason::excluded, key, path.string() + ": excluded");
-    return false;
-  }
-  if (key.size() > options_.key_bytes_max) {
-    skip(Reason::bad_name, key,
-         path.string() +
-             ": as a key it would be longer than the 1024 bytes a service takes; use "
-             "a shorter path or prefix");
-    return false;
-  }
-  if (access(path.c_str(), R_OK) != 0) {
+  if (access(path.c_str(), R_OK) == 0) return true;
+  if (errno != ENOENT)
     skip(Reason::unreadable, key, path.string() + ": may not be read; check its owner and mode");
-    return false;
-  }
-  return true;
+  return false;
 }
 
 std::optional<LocalFile> LocalFiles::next() {
@@ -144,7 +148,7 @@ std::optional<LocalFile> LocalFiles::next() {
     level.entries.pop_back();
     std::string key = level.prefix + entry.name;
     if (!entry.is_directory()) {
-      if (is_wanted(key)) return LocalFile{std::move(key), entry.status};
+      if (is_readable(key)) return LocalFile{std::move(key), entry.status};
       continue;
     }
     if (const auto entered = enter(key, entry.status);
@@ -154,11 +158,14 @@ std::optional<LocalFile> LocalFiles::next() {
   return std::nullopt;
 }
 
-std::optional<LocalFile> local_file(const LocalOptions& options, const std::string& key) {
-  if (key.size() > options.key_bytes_max || !options.filter.includes(key)) return std::nullopt;
-  const auto path = options.root / key;
-  auto status = sys::file_status(path, options.follow_links);
-  if (!status || status->kind != Kind::file) return std::nullopt;
+std::optional<LocalFile> local_file(const LocalOptions& options, const std::string& key,
+                                    const LocalFiles::OnSkipped& on_skipped) {
+  auto status = sys::file_status(options.root / key, options.follow_links);
+  if (!status) return std::nullopt;
+  if (const auto reason = reason_to_skip(options, key, status->kind)) {
+    on_skipped(*reason);
+    return std::nullopt;
+  }
   return LocalFile{key, *status};
 }
 

@@ -74,7 +74,7 @@ class LocalFiles {
       : options_(options), on_skipped_(std::move(on_skipped)) {}
   Result<void> enter(std::string prefix, const sys::FileStatus& status);
   std::optional<Entry> look_at(const std::string& prefix, const std::string& name);
-  bool is_wanted(const std::string& key);
+  bool is_readable(const std::string& key);
   [[nodiscard]] bool is_open(const sys::FileStatus& directory) const;
   void skip(SkippedFile::Reason reason, std::string key, std::string text);
 
@@ -83,8 +83,9 @@ class LocalFiles {
   std::vector<Level> levels_;
 };
 
-// One file by its key, as the walk would see it: nothing when it is skipped or not there.
+// One file by its key, as the walk would see it: nothing when it is not there, or skipped.
 [[nodiscard]] std::optional<LocalFile> local_file(const LocalOptions& options,
-                                                  const std::string& key);
+                                                  const std::string& key,
+                                                  const LocalFiles::OnSkipped& on_skipped);
 
 }  // namespace shoal::upload

@@ -89,12 +89,14 @@ void Watcher::post(Fill fill) {
   watches_.wake();
 }
 
-void Watcher::on_upload_event(const UploadEvent& event) {
-  // By the file: of work that an earlier process accepted, too.
+std::optional<std::string> Watcher::key_of(const std::filesystem::path& file) const {
   const std::string root = local().root.string() + "/";
-  const std::string& file = event.file.native();
-  std::string key = file.starts_with(root) ? file.substr(root.size()) : event.key;
-  Outcome outcome{.kind = event.kind, .key = std::move(key)};
+  if (!file.native().starts_with(root)) return std::nullopt;
+  return file.native().substr(root.size());
+}
+
+void Watcher::on_upload_event(const UploadEvent& event) {
+  Outcome outcome{.kind = event.kind, .key = key_of(event.file).value_or(event.key)};
   if (event.result != nullptr) outcome.bytes = event.result->bytes;
   if (event.error != nullptr) outcome.error = *event.error;
   post([&](Inbox& inbox) { inbox.outcomes.push_back(std::move(outcome)); });
@@ -103,6 +105,7 @@ void Watcher::on_upload_event(const UploadEvent& event) {
 Result<WatchSummary> Watcher::run(Uploader& uploader, const std::atomic<bool>& stop) {
   uploader_ = &uploader;
   next_scan_ = time_now() + options_.rescan_interval;
+  take_back_half_written();
   // Watched before it is compared: what happens in between is seen twice.
   SHOAL_CHECK_OK(tree_.watch_all());
   feeder_.emplace(
@@ -146,6 +149,16 @@ Result<WatchSummary> Watcher::run(Uploader& uploader, const std::atomic<bool>& s
   return summary_;
 }
 
+// What an earlier process gave to the uploader may be written again by now: the comparison finds
+// it.
+void Watcher::take_back_half_written() {
+  for (const Uploader::Pending& work : uploader_->pending()) {
+    const auto key = key_of(work.file);
+    if (key && is_half_written(*key))
+      ignore(uploader_->discard(work.id), "it has its outcome already");
+  }
+}
+
 Result<void> Watcher::loop(const std::atomic<bool>& stop) {
   while (!stop.load() && !is_done()) {
     SHOAL_TRY(const auto events, tree_.read(wait_max(time_now())));
@@ -186,7 +199,8 @@ Result<void> Watcher::on_tree(const TreeEvent& event, TimePoint now) {
       was_handed = candidates_.touch(event.key, now, Touch::closed);
       break;
     case TreeEvent::Kind::found:
-      was_handed = candidates_.touch(event.key, now, Touch::found);
+      // What is with the uploader is looked at again when it was sent.
+      if (!candidates_.is_handed(event.key)) candidates_.touch(event.key, now, Touch::found);
       break;
     case TreeEvent::Kind::gone:
       drop(event.key);
@@ -223,7 +237,7 @@ void Watcher::drop(const std::string& key) {
 // ---- a file that has settled
 
 void Watcher::check(const std::string& key, TimePoint now) {
-  const auto file = local_file(local(), key);
+  const auto file = look_at(key);
   if (!file) {
     candidates_.finish(key);
     return;
@@ -242,6 +256,15 @@ void Watcher::check(const std::string& key, TimePoint now) {
   }
   candidates_.hand_over(key);
   feeder_->give(key);
+}
+
+std::optional<LocalFile> Watcher::look_at(const std::string& key) {
+  return local_file(local(), key, [this](const SkippedFile& skipped) { tell_skipped(skipped); });
+}
+
+void Watcher::tell_skipped(const SkippedFile& skipped) {
+  if (skipped.reason != SkippedFile::Reason::excluded)
+    tell({.kind = Kind::skipped, .key = skipped.key, .text = skipped.text});
 }
 
 bool Watcher::is_half_written(const std::string& key) const {
@@ -296,9 +319,7 @@ Result<void> Watcher::read_inbox(TimePoint now) {
     else if (!candidates_.is_handed(step.key) && step.status)
       delete_sent({step.key, *step.status});
   }
-  for (const SkippedFile& skipped : inbox.skipped)
-    if (skipped.reason != SkippedFile::Reason::excluded)
-      tell({.kind = Kind::skipped, .key = skipped.key, .text = skipped.text});
+  for (const SkippedFile& skipped : inbox.skipped) tell_skipped(skipped);
   for (const Error& error : inbox.troubles) tell({.kind = Kind::trouble, .error = &error});
   for (const auto& counts : inbox.compared) {
     if (!counts) return fail(counts.error());
@@ -352,7 +373,7 @@ void Watcher::on_outcome(const Outcome& outcome, TimePoint now) {
 void Watcher::on_sent(const std::string& key, TimePoint now) {
   const bool is_settling = !candidates_.is_handed(key) && candidates_.is_known(key);
   if (is_settling) return;  // it has changed since, and has its turn
-  const auto file = local_file(local(), key);
+  const auto file = look_at(key);
   if (!file) {
     candidates_.finish(key);
     return;

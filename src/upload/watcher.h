@@ -112,6 +112,8 @@ class Watcher {
     std::vector<Result<SyncCounts>> compared{};
   };
 
+  [[nodiscard]] std::optional<std::string> key_of(const std::filesystem::path& file) const;
+  void take_back_half_written();
   Result<void> loop(const std::atomic<bool>& stop);
   void wind_down();
   [[nodiscard]] Duration wait_max(TimePoint now) const;
@@ -121,6 +123,8 @@ class Watcher {
   Result<void> after_lost_events();
   void drop(const std::string& key);
   void check(const std::string& key, TimePoint now);
+  [[nodiscard]] std::optional<LocalFile> look_at(const std::string& key);
+  void tell_skipped(const SkippedFile& skipped);
   [[nodiscard]] bool is_half_written(const std::string& key) const;
   [[nodiscard]] bool is_sent(const LocalFile& file) const;
 

@@ -124,6 +124,7 @@ class FakeUploader final : public Uploader {
     if (idle_.wait_for(lock, timeout, [&] { return pending_.empty(); })) return {};
     return fail(ErrorCode::timeout, "flush: work is left");
   }
+  void resume() {}
   Result<void> discard(std::uint64_t id) override {
     std::unique_lock lock(mutex_);
     const auto found = std::ranges::find(pending_, id, &Work::id);

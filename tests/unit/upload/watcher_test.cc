@@ -266,6 +266,33 @@ TEST_F(WatcherTest, filters_hold_for_events_too) {
   EXPECT_EQ(uploader_.bucket().size(), 2u);
 }
 
+TEST_F(WatcherTest, what_is_not_sent_is_named_also_when_it_comes_later) {
+  options_.sync.local.key_bytes_max = 10;
+  write("a", "1");
+  start();
+  fs::create_symlink("a", directory_ / "link");
+  until([&] { return saw(Kind::skipped, "link"); });
+  write("longer-than-that", "1");
+  until([&] { return saw(Kind::skipped, "longer-than-that"); });
+}
+
+TEST_F(WatcherTest, work_of_an_earlier_process_is_taken_back_when_the_file_is_being_written) {
+  uploader_.send_at_once(false);
+  write("a", "1");
+  write("b", "1");
+  for (const char* key : {"a", "b"})
+    ASSERT_TRUE(uploader_.put_object_from_file(key, directory_ / key, {}));
+  {
+    std::ofstream writer(directory_ / "a", std::ios::app);
+    start();
+    EXPECT_EQ(uploader_.discarded(), 1u);
+    writer << "2";
+  }
+  uploader_.send_at_once(true);
+  until_sent("a", "12");
+  EXPECT_EQ(uploader_.sent_count("a"), 1u);
+}
+
 TEST_F(WatcherTest, after_lost_events_everything_is_compared) {
   start();
   watches_.lose_all = true;
