@@ -134,6 +134,11 @@ struct UploaderOptions {
   // How long work that fails for a passing reason is tried again before it is left waiting in the
   // journal; zero: for ever.
   std::chrono::seconds retry_for = std::chrono::minutes(10);
+  // Opens the journal only to look at it: what it holds stays as it is and nothing is sent.
+  // pending(), stats() and discard() work (discard() of work with parts on the bucket needs
+  // credentials; nothing else does); calls that would accept work fail with precondition, and
+  // flush() with the same when something is pending.
+  bool start_paused = false;
   // Remember what was sent of which file, in the journal, for last_sent().
   bool remember_sent = false;
   // Called for each event on a thread of the uploader, one at a time; must not block for long nor
