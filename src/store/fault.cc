@@ -146,32 +146,39 @@ class FaultStore final : public ObjectStore {
       inner_->put(request, std::move(next));
     });
   }
-  void create_upload(const std::string& key, Done<UploadId> done) override {
-    write<UploadId>(std::move(done), [this, key](Done<UploadId> next) {
-      inner_->create_upload(key, std::move(next));
+  void create_upload(const std::string& key, const std::string& content_type,
+                     Done<UploadId> done) override {
+    write<UploadId>(std::move(done), [this, key, content_type](Done<UploadId> next) {
+      inner_->create_upload(key, content_type, std::move(next));
     });
   }
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override {
-    write<UploadedPart>(std::move(done), [this, upload, number, body](Done<UploadedPart> next) {
-      inner_->upload_part(upload, number, body, std::move(next));
-    });
+                   const BodyChecks& checks, Done<UploadedPart> done) override {
+    write<UploadedPart>(std::move(done),
+                        [this, upload, number, body, checks](Done<UploadedPart> next) {
+                          inner_->upload_part(upload, number, body, checks, std::move(next));
+                        });
   }
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override {
-    write<PutResult>(std::move(done), [this, upload, parts](Done<PutResult> next) {
-      inner_->complete_upload(upload, parts, std::move(next));
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override {
+    write<PutResult>(std::move(done), [this, request](Done<PutResult> next) {
+      inner_->complete_upload(request, std::move(next));
     });
   }
   void abort_upload(const UploadId& upload, Done<void> done) override {
     write<void>(std::move(done),
                 [this, upload](Done<void> next) { inner_->abort_upload(upload, std::move(next)); });
   }
-  void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override {
-    write<AppendResult>(std::move(done), [this, key, position, body](Done<AppendResult> next) {
-      inner_->append(key, position, body, std::move(next));
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override {
+    read<UploadsPage>(std::move(done), [this, request](Done<UploadsPage> next) {
+      inner_->list_uploads(request, std::move(next));
     });
+  }
+  void append(const std::string& key, std::uint64_t position, ByteSpan body,
+              const BodyChecks& checks, Done<AppendResult> done) override {
+    write<AppendResult>(std::move(done),
+                        [this, key, position, body, checks](Done<AppendResult> next) {
+                          inner_->append(key, position, body, checks, std::move(next));
+                        });
   }
   void remove(const std::string& key, Done<void> done) override {
     write<void>(std::move(done),

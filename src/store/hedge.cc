@@ -289,23 +289,26 @@ class HedgeStore final : public ObjectStore {
   void put(const PutRequest& request, Done<PutResult> done) override {
     core_->inner().put(request, std::move(done));
   }
-  void create_upload(const std::string& key, Done<UploadId> done) override {
-    core_->inner().create_upload(key, std::move(done));
+  void create_upload(const std::string& key, const std::string& content_type,
+                     Done<UploadId> done) override {
+    core_->inner().create_upload(key, content_type, std::move(done));
   }
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override {
-    core_->inner().upload_part(upload, number, body, std::move(done));
+                   const BodyChecks& checks, Done<UploadedPart> done) override {
+    core_->inner().upload_part(upload, number, body, checks, std::move(done));
   }
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override {
-    core_->inner().complete_upload(upload, parts, std::move(done));
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override {
+    core_->inner().complete_upload(request, std::move(done));
   }
   void abort_upload(const UploadId& upload, Done<void> done) override {
     core_->inner().abort_upload(upload, std::move(done));
   }
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override {
+    core_->inner().list_uploads(request, std::move(done));
+  }
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override {
-    core_->inner().append(key, position, body, std::move(done));
+              const BodyChecks& checks, Done<AppendResult> done) override {
+    core_->inner().append(key, position, body, checks, std::move(done));
   }
   void remove(const std::string& key, Done<void> done) override {
     core_->inner().remove(key, std::move(done));

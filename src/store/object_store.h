@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/md5_many.h"
 #include "base/result.h"
 
 // The lower waist: everything Shoal asks of a bucket, in a dozen calls. Implementations: s3, oss,
@@ -76,11 +77,25 @@ struct GetRequest {
   Duration deadline{};  // zero: the store's default
 };
 
+// What must hold of the key for a write to take effect; ErrorCode::precondition when it does not.
+struct WriteCondition {
+  bool if_absent = false;  // the key has no object
+  ETag if_match{};         // the key has this version; unsupported on OSS
+};
+
+// What the caller knows of a body. The service checks it on arrival, the store checks the answer; a
+// difference is ErrorCode::corrupt.
+struct BodyChecks {
+  std::optional<shoal::Md5> md5{};
+  std::optional<std::uint64_t> crc64{};  // CRC-64/XZ; OSS only, compared with its answer
+};
+
 struct PutRequest {
   std::string key{};
-  ByteSpan body{};         // borrowed until `done`
-  bool if_absent = false;  // fail with precondition when the key exists
-  std::string content_type{};
+  ByteSpan body{};  // borrowed until `done`
+  WriteCondition condition{};
+  BodyChecks checks{};
+  std::string content_type{};  // empty: the service's own
 };
 struct PutResult {
   ETag etag{};
@@ -93,6 +108,29 @@ struct UploadId {
 struct UploadedPart {
   std::uint32_t number = 0;  // 1..10,000
   ETag etag{};
+};
+
+struct CompleteRequest {
+  UploadId upload{};
+  std::vector<UploadedPart> parts{};  // in rising order of their numbers
+  WriteCondition condition{};
+  std::optional<std::uint64_t> crc64{};  // of the whole object; OSS only, compared with its answer
+};
+
+struct UploadInfo {
+  UploadId upload{};
+  std::int64_t initiated = 0;  // seconds since 1970, UTC
+};
+struct ListUploadsRequest {
+  std::string prefix{};
+  std::string key_marker{};  // from the page before, as is id_marker; both empty for the first page
+  std::string id_marker{};
+};
+struct UploadsPage {
+  std::vector<UploadInfo> uploads{};  // in byte order of their keys
+  bool is_last = true;
+  std::string next_key_marker{};
+  std::string next_id_marker{};
 };
 
 struct AppendResult {
@@ -118,16 +156,21 @@ class ObjectStore {
 
   // Atomic: readers see the old object or the new one.
   virtual void put(const PutRequest& request, Done<PutResult> done) = 0;
-  virtual void create_upload(const std::string& key, Done<UploadId> done) = 0;
+  // `content_type` is the object's; empty: the service's own.
+  virtual void create_upload(const std::string& key, const std::string& content_type,
+                             Done<UploadId> done) = 0;
   virtual void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
+                           const BodyChecks& checks,
                            Done<UploadedPart> done) = 0;  // body borrowed until `done`
-  virtual void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                               Done<PutResult> done) = 0;
+  // Atomic, as put().
+  virtual void complete_upload(const CompleteRequest& request, Done<PutResult> done) = 0;
   virtual void abort_upload(const UploadId& upload, Done<void> done) = 0;
+  // Uploads that are neither completed nor aborted, a page at a time.
+  virtual void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) = 0;
   // Adds bytes at `position`, which must be the object's size (precondition otherwise).
-  // unsupported where the service has no append (S3).
+  // unsupported where the service has no append (S3). `body` is borrowed until `done`.
   virtual void append(const std::string& key, std::uint64_t position, ByteSpan body,
-                      Done<AppendResult> done) = 0;
+                      const BodyChecks& checks, Done<AppendResult> done) = 0;
   // A missing key is no error.
   virtual void remove(const std::string& key, Done<void> done) = 0;
   // Server-side copy within the bucket.

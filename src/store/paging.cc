@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/paging.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/limits.h"
 
 namespace shoal::store {
@@ -63,6 +66,27 @@ Result<ListPage> make_page(const ListRequest& request, KeyCursor& cursor) {
     SHOAL_CHECK_OK(cursor.seek(after_prefix(group)));
     page.common_prefixes.push_back(std::move(group));
   }
+}
+
+UploadsPage make_uploads_page(const ListUploadsRequest& request, std::vector<UploadInfo> uploads) {
+  const auto is_outside = [&](const UploadInfo& info) {
+    const auto& [key, id] = info.upload;
+    if (!key.starts_with(request.prefix)) return true;
+    if (key != request.key_marker) return key < request.key_marker;
+    return !request.key_marker.empty() && (request.id_marker.empty() || id <= request.id_marker);
+  };
+  std::erase_if(uploads, is_outside);
+  std::ranges::sort(uploads, {}, [](const UploadInfo& info) {
+    return std::tie(info.upload.key, info.upload.id);
+  });
+  UploadsPage page;
+  page.is_last = uploads.size() <= limits::kListPageKeys;
+  if (!page.is_last) uploads.resize(limits::kListPageKeys);
+  page.uploads = std::move(uploads);
+  if (page.is_last) return page;
+  page.next_key_marker = page.uploads.back().upload.key;
+  page.next_id_marker = page.uploads.back().upload.id;
+  return page;
 }
 
 Result<void> check_key(std::string_view store_name, std::string_view key) {

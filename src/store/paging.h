@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "store/object_store.h"
@@ -24,6 +25,10 @@ class KeyCursor {
 // is named when any key behind the start lies in it. Fails with bad_input for a token that is not
 // one of ours, keys_max outside 1..1000, or with the cursor's error.
 [[nodiscard]] Result<ListPage> make_page(const ListRequest& request, KeyCursor& cursor);
+
+// One page of at most limits::kListPageKeys uploads out of all of them, in any order. Pure.
+[[nodiscard]] UploadsPage make_uploads_page(const ListUploadsRequest& request,
+                                            std::vector<UploadInfo> uploads);
 
 // The check every store makes first: not empty, at most limits::kKeyBytesMax bytes.
 [[nodiscard]] Result<void> check_key(std::string_view store_name, std::string_view key);

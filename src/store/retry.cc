@@ -66,6 +66,11 @@ class CountingSink final : public BodySink {
   BodySink& target_;
 };
 
+// A second try would be judged by what the first one left.
+bool is_conditional(const WriteCondition& condition) {
+  return condition.if_absent || !condition.if_match.empty();
+}
+
 class RetryStore final : public ObjectStore {
  public:
   RetryStore(std::unique_ptr<ObjectStore> inner, LoopExecutor& executor, Governor* governor,
@@ -119,35 +124,35 @@ class RetryStore final : public ObjectStore {
                                 inner.put(request, std::move(next));
                               });
     op->bytes = request.body.size();
-    op->is_idempotent = !request.if_absent;
+    op->is_idempotent = !is_conditional(request.condition);
     core_->begin(op);
   }
 
-  void create_upload(const std::string& key, Done<UploadId> done) override {
+  void create_upload(const std::string& key, const std::string& content_type,
+                     Done<UploadId> done) override {
     auto op = make<UploadId>("create upload of", key, std::move(done),
-                             [key](ObjectStore& inner, Done<UploadId> next) {
-                               inner.create_upload(key, std::move(next));
+                             [key, content_type](ObjectStore& inner, Done<UploadId> next) {
+                               inner.create_upload(key, content_type, std::move(next));
                              });
     op->is_idempotent = false;
     core_->begin(op);
   }
 
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override {
-    auto op =
-        make<UploadedPart>("upload part of", upload.key, std::move(done),
-                           [upload, number, body](ObjectStore& inner, Done<UploadedPart> next) {
-                             inner.upload_part(upload, number, body, std::move(next));
-                           });
+                   const BodyChecks& checks, Done<UploadedPart> done) override {
+    auto op = make<UploadedPart>(
+        "upload part of", upload.key, std::move(done),
+        [upload, number, body, checks](ObjectStore& inner, Done<UploadedPart> next) {
+          inner.upload_part(upload, number, body, checks, std::move(next));
+        });
     op->bytes = body.size();
     core_->begin(op);
   }
 
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override {
-    auto op = make<PutResult>("complete upload of", upload.key, std::move(done),
-                              [upload, parts](ObjectStore& inner, Done<PutResult> next) {
-                                inner.complete_upload(upload, parts, std::move(next));
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override {
+    auto op = make<PutResult>("complete upload of", request.upload.key, std::move(done),
+                              [request](ObjectStore& inner, Done<PutResult> next) {
+                                inner.complete_upload(request, std::move(next));
                               });
     op->is_idempotent = false;
     core_->begin(op);
@@ -160,13 +165,20 @@ class RetryStore final : public ObjectStore {
                 });
   }
 
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override {
+    start<UploadsPage>("list uploads of", request.prefix, std::move(done),
+                       [request](ObjectStore& inner, Done<UploadsPage> next) {
+                         inner.list_uploads(request, std::move(next));
+                       });
+  }
+
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override {
-    auto op =
-        make<AppendResult>("append to", key, std::move(done),
-                           [key, position, body](ObjectStore& inner, Done<AppendResult> next) {
-                             inner.append(key, position, body, std::move(next));
-                           });
+              const BodyChecks& checks, Done<AppendResult> done) override {
+    auto op = make<AppendResult>(
+        "append to", key, std::move(done),
+        [key, position, body, checks](ObjectStore& inner, Done<AppendResult> next) {
+          inner.append(key, position, body, checks, std::move(next));
+        });
     op->bytes = body.size();
     op->is_idempotent = false;
     core_->begin(op);

@@ -25,7 +25,7 @@ struct RetryPolicy {
 // service asked for plus a random time below delay_min * 2^n (full jitter). Calls wait for the
 // governor in the order they came. A call that may have taken effect is repeated only if doing it
 // twice is as good as once; that is not so for append, complete_upload, create_upload and a put
-// with if_absent. A GET goes on behind the bytes it has delivered, but only with an If-Match:
+// with a condition. A GET goes on behind the bytes it has delivered, but only with an If-Match:
 // without one the rest could be of another version. Nothing waits past the deadline: a call whose
 // next try could only start behind it ends at once with the last failure. confined to `executor`.
 // `governor` may be null.

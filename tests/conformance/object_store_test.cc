@@ -32,10 +32,11 @@ class ObjectStoreConformance : public testing::TestWithParam<Implementation> {
   ObjectStore& store() { return bench_->store(); }
   std::string at(const std::string& key) const { return prefix_ + key; }
 
-  Result<PutResult> put(const std::string& key, const std::string& body, bool if_absent = false) {
+  Result<PutResult> put(const std::string& key, const std::string& body,
+                        const WriteCondition& condition = {}, const BodyChecks& checks = {}) {
     return await<PutResult>(*bench_, [&](Done<PutResult> done) {
       store().put(
-          {.key = at(key), .body = as_bytes(body), .if_absent = if_absent, .content_type = ""},
+          {.key = at(key), .body = as_bytes(body), .condition = condition, .checks = checks},
           std::move(done));
     });
   }
@@ -88,12 +89,11 @@ class ObjectStoreConformance : public testing::TestWithParam<Implementation> {
     std::function<void()> start_one = [&] {
       if (next == keys.size()) return;
       const std::size_t i = next++;
-      store().put({.key = at(keys[i]), .body = as_bytes(bodies[i]), .content_type = ""},
-                  [&](Result<PutResult> result) {
-                    EXPECT_TRUE(result) << result.error().to_string();
-                    ++ended;
-                    start_one();
-                  });
+      store().put({.key = at(keys[i]), .body = as_bytes(bodies[i])}, [&](Result<PutResult> result) {
+        EXPECT_TRUE(result) << result.error().to_string();
+        ++ended;
+        start_one();
+      });
     };
     for (int i = 0; i < 64; ++i) start_one();
     bench_->run_until([&] { return ended == keys.size(); });
@@ -260,8 +260,8 @@ TEST_P(ObjectStoreConformance, refuses_keys_no_bucket_takes) {
 }
 
 TEST_P(ObjectStoreConformance, if_absent_keeps_the_first_object) {
-  ASSERT_TRUE(put("object", "first", /*if_absent=*/true));
-  const auto second = put("object", "second", /*if_absent=*/true);
+  ASSERT_TRUE(put("object", "first", {.if_absent = true}));
+  const auto second = put("object", "second", {.if_absent = true});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::precondition) << second.error().to_string();
   EXPECT_EQ(get({.key = "object", .length = 5}).value_or("?"), "first");
@@ -350,7 +350,7 @@ TEST_P(ObjectStoreConformance, listing_and_head_agree_on_versions) {
 TEST_P(ObjectStoreConformance, uploads_in_parts) {
   const std::string key = at("large \u00fc+.bin");
   const auto upload = await<UploadId>(
-      *bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
+      *bench_, [&](Done<UploadId> done) { store().create_upload(key, "", std::move(done)); });
   ASSERT_TRUE(upload) << upload.error().to_string();
   const std::vector<std::string> bodies = {
       pattern(std::max<std::size_t>(bench_->part_bytes_min, 1000), 1),
@@ -358,7 +358,7 @@ TEST_P(ObjectStoreConformance, uploads_in_parts) {
   std::vector<UploadedPart> parts(3);
   for (const std::uint32_t number : {2u, 1u, 3u}) {
     auto part = await<UploadedPart>(*bench_, [&](Done<UploadedPart> done) {
-      store().upload_part(*upload, number, as_bytes(bodies[number - 1]), std::move(done));
+      store().upload_part(*upload, number, as_bytes(bodies[number - 1]), {}, std::move(done));
     });
     ASSERT_TRUE(part) << part.error().to_string();
     EXPECT_EQ(part->number, number);
@@ -366,7 +366,7 @@ TEST_P(ObjectStoreConformance, uploads_in_parts) {
   }
   EXPECT_EQ(head("large \u00fc+.bin").error().code(), ErrorCode::not_found);
   const auto made = await<PutResult>(*bench_, [&](Done<PutResult> done) {
-    store().complete_upload(*upload, parts, std::move(done));
+    store().complete_upload({.upload = *upload, .parts = parts}, std::move(done));
   });
   ASSERT_TRUE(made) << made.error().to_string();
   const std::string whole = bodies[0] + bodies[1] + bodies[2];
@@ -378,11 +378,11 @@ TEST_P(ObjectStoreConformance, uploads_in_parts) {
 TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
   const std::string key = at("aborted");
   const auto upload = await<UploadId>(
-      *bench_, [&](Done<UploadId> done) { store().create_upload(key, std::move(done)); });
+      *bench_, [&](Done<UploadId> done) { store().create_upload(key, "", std::move(done)); });
   ASSERT_TRUE(upload);
   const std::string body = "part";
   const auto part = await<UploadedPart>(*bench_, [&](Done<UploadedPart> done) {
-    store().upload_part(*upload, 1, as_bytes(body), std::move(done));
+    store().upload_part(*upload, 1, as_bytes(body), {}, std::move(done));
   });
   ASSERT_TRUE(part);
   const auto abort = [&] {
@@ -392,7 +392,7 @@ TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
   EXPECT_TRUE(abort());
   EXPECT_TRUE(abort()) << "an upload that is gone is what the caller wants";
   const auto made = await<PutResult>(*bench_, [&](Done<PutResult> done) {
-    store().complete_upload(*upload, {*part}, std::move(done));
+    store().complete_upload({.upload = *upload, .parts = {*part}}, std::move(done));
   });
   ASSERT_FALSE(made);
   if (bench_->names_gone_uploads) {
@@ -404,7 +404,7 @@ TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
 TEST_P(ObjectStoreConformance, appends_at_the_end_only) {
   const auto append = [&](std::uint64_t position, const std::string& body) {
     return await<AppendResult>(*bench_, [&](Done<AppendResult> done) {
-      store().append(at("log"), position, as_bytes(body), std::move(done));
+      store().append(at("log"), position, as_bytes(body), {}, std::move(done));
     });
   };
   const auto first = append(0, "first ");

@@ -38,6 +38,7 @@ THIRD_PARTY = {
     "rocksdb/": {"index", "upload"},
     "google/protobuf": {"format"},
     "records.pb.h": {"format"},
+    "upload.pb.h": {"format"},
     "xxhash": {"cache", "fetch"},
     "boost/": {"devbucket"},
     "httplib": {"control"},

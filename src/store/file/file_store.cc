@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/limits.h"
+#include "store/body_checks.h"
 #include "store/file/tree.h"
 #include "store/file/tree_error.h"
 
@@ -89,37 +90,50 @@ class DirectoryStore final : public FileStore {
 
   void put(const PutRequest& request, Done<PutResult> done) override {
     run<PutResult>(std::move(done), [tree = tree_, request]() -> Result<PutResult> {
-      SHOAL_TRY(auto etag, tree->replace(request.key, request.if_absent, [&](int file) {
-        return write_all(file, 0, request.body, tree->what("put", request.key));
+      const std::string what = tree->what("put", request.key);
+      SHOAL_CHECK_OK(check_body(what, request.body, request.checks));
+      SHOAL_TRY(auto etag, tree->replace(request.key, request.condition, [&](int file) {
+        return write_all(file, 0, request.body, what);
       }));
       return PutResult{std::move(etag)};
     });
   }
 
-  void create_upload(const std::string& key, Done<UploadId> done) override {
+  void create_upload(const std::string& key, const std::string& /*content_type*/,
+                     Done<UploadId> done) override {
     run<UploadId>(std::move(done), [tree = tree_, key] { return tree->create_upload(key); });
   }
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override {
-    run<UploadedPart>(std::move(done), [tree = tree_, upload, number, body] {
-      return tree->write_part(upload, number, body);
-    });
+                   const BodyChecks& checks, Done<UploadedPart> done) override {
+    run<UploadedPart>(std::move(done),
+                      [tree = tree_, upload, number, body, checks]() -> Result<UploadedPart> {
+                        const std::string what = tree->what("upload part of", upload.key);
+                        SHOAL_CHECK_OK(check_body(what, body, checks));
+                        return tree->write_part(upload, number, body);
+                      });
   }
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override {
-    run<PutResult>(std::move(done), [tree = tree_, upload, parts]() -> Result<PutResult> {
-      SHOAL_TRY(auto etag, tree->complete(upload, parts));
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override {
+    run<PutResult>(std::move(done), [tree = tree_, request]() -> Result<PutResult> {
+      SHOAL_TRY(auto etag, tree->complete(request));
       return PutResult{std::move(etag)};
     });
   }
   void abort_upload(const UploadId& upload, Done<void> done) override {
     run<void>(std::move(done), [tree = tree_, upload] { return tree->abort_upload(upload); });
   }
-  void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override {
-    run<AppendResult>(std::move(done), [tree = tree_, key, position, body] {
-      return tree->append(key, position, body);
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override {
+    run<UploadsPage>(std::move(done), [tree = tree_, request]() -> Result<UploadsPage> {
+      SHOAL_TRY(auto uploads, tree->uploads());
+      return make_uploads_page(request, std::move(uploads));
     });
+  }
+  void append(const std::string& key, std::uint64_t position, ByteSpan body,
+              const BodyChecks& checks, Done<AppendResult> done) override {
+    run<AppendResult>(std::move(done),
+                      [tree = tree_, key, position, body, checks]() -> Result<AppendResult> {
+                        SHOAL_CHECK_OK(check_body(tree->what("append to", key), body, checks));
+                        return tree->append(key, position, body);
+                      });
   }
   void remove(const std::string& key, Done<void> done) override {
     run<void>(std::move(done), [tree = tree_, key] { return tree->remove(key); });
@@ -128,7 +142,7 @@ class DirectoryStore final : public FileStore {
     run<PutResult>(std::move(done), [tree = tree_, source, target]() -> Result<PutResult> {
       SHOAL_TRY(const auto object, tree->open_object(source));
       std::vector<std::byte> piece(kPieceBytes);
-      SHOAL_TRY(auto etag, tree->replace(target, false, [&](int file) -> Result<void> {
+      SHOAL_TRY(auto etag, tree->replace(target, {}, [&](int file) -> Result<void> {
         for (std::uint64_t at = 0; at < object.info.size; at += kPieceBytes) {
           const auto part =
               MutableByteSpan(piece).first(std::min(kPieceBytes, object.info.size - at));

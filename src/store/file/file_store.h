@@ -11,7 +11,10 @@ namespace shoal::store {
 
 // A directory as a bucket: keys are paths of regular files below it, ETags are size and
 // modification time. What a directory cannot hold (a key that is also a directory of other keys, an
-// empty component) is refused with bad_input on writing. confined to `executor`; blocking work runs
+// empty component) is refused with bad_input on writing. Content types are not kept; a write with
+// if_match is not atomic: the version is looked at right before the file is replaced, so of two
+// such writers at the same time both may succeed; the crc64 of a completed upload is not looked at.
+// confined to `executor`; blocking work runs
 // on `workers` (null: on the executor). The directory is looked at by the first call, not here.
 class FileStore : public ObjectStore {
  public:

@@ -55,8 +55,9 @@ class Tree {
   [[nodiscard]] Result<void> read(const OpenObject& object, std::uint64_t offset,
                                   MutableByteSpan target) const;
   // Makes the object from what `write` puts into the staging file, with a rename at the end:
-  // readers see the old object or the new one, and after a crash too.
-  [[nodiscard]] Result<ETag> replace(const std::string& key, bool if_absent,
+  // readers see the old object or the new one, and after a crash too. if_absent is atomic; if_match
+  // is looked at right before the rename, so two writers can both pass it.
+  [[nodiscard]] Result<ETag> replace(const std::string& key, const WriteCondition& condition,
                                      const std::function<Result<void>(int file)>& write) const;
   [[nodiscard]] Result<AppendResult> append(const std::string& key, std::uint64_t position,
                                             ByteSpan body) const;
@@ -66,9 +67,10 @@ class Tree {
   [[nodiscard]] Result<UploadId> create_upload(const std::string& key) const;
   [[nodiscard]] Result<UploadedPart> write_part(const UploadId& upload, std::uint32_t number,
                                                 ByteSpan body) const;
-  [[nodiscard]] Result<ETag> complete(const UploadId& upload,
-                                      const std::vector<UploadedPart>& parts) const;
+  [[nodiscard]] Result<ETag> complete(const CompleteRequest& request) const;
   [[nodiscard]] Result<void> abort_upload(const UploadId& upload) const;
+  // In any order; an upload whose folder is half made or half gone is passed over.
+  [[nodiscard]] Result<std::vector<UploadInfo>> uploads() const;
 
   // For the cursor.
   [[nodiscard]] Result<Descriptor> open_directory(const std::string& prefix) const;
@@ -91,8 +93,9 @@ class Tree {
   [[nodiscard]] Result<Place> place_of(const char* doing, const std::string& key,
                                        Missing missing) const;
   [[nodiscard]] Result<std::filesystem::path> make_staging() const;
-  [[nodiscard]] Result<ETag> publish(const std::string& key, bool if_absent,
+  [[nodiscard]] Result<ETag> publish(const std::string& key, const WriteCondition& condition,
                                      const std::filesystem::path& staged, int file) const;
+  [[nodiscard]] Result<void> check_version(const std::string& key, const ETag& expected) const;
   [[nodiscard]] Result<std::filesystem::path> upload_folder(const UploadId& upload) const;
   void prune(const std::string& key) const;
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/limits.h"
 #include "store/file/tree.h"
 #include "store/file/tree_error.h"
 
@@ -52,6 +53,9 @@ Result<void> copy_bytes(int source, int target, std::uint64_t& offset, const std
   }
 }
 
+// In an upload's folder: the key it is for.
+constexpr const char* kKeyFile = "key";
+
 std::string part_name(std::uint32_t number) {
   return fmt::format("{:05}", number);
 }
@@ -66,7 +70,7 @@ Result<fs::path> Tree::make_staging() const {
   return folder;
 }
 
-Result<ETag> Tree::replace(const std::string& key, bool if_absent,
+Result<ETag> Tree::replace(const std::string& key, const WriteCondition& condition,
                            const std::function<Result<void>(int file)>& write) const {
   // First, so that a key no file can have leaves nothing behind.
   SHOAL_CHECK_OK(place_of("put", key, Missing::is_made));
@@ -75,13 +79,25 @@ Result<ETag> Tree::replace(const std::string& key, bool if_absent,
   const Descriptor file(::open(staged.path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open()) return fail(tree_error(errno, "make file " + staged.path().string()));
   SHOAL_CHECK_OK(write(file.get()));
-  return publish(key, if_absent, staged.path(), file.get());
+  return publish(key, condition, staged.path(), file.get());
+}
+
+Result<void> Tree::check_version(const std::string& key, const ETag& expected) const {
+  const auto object = open_object(key);
+  if (!object && object.error().code() == ErrorCode::not_found)
+    return fail(ErrorCode::precondition,
+                what("put", key) + ": there is no object, where version " + expected + " must be");
+  if (!object) return fail(Error(object.error()));
+  if (object->info.etag != expected)
+    return fail(ErrorCode::precondition, what("put", key) + ": the object's version is " +
+                                             object->info.etag + ", not " + expected);
+  return {};
 }
 
 // Data before name: the bytes are on disk before the name points to them, and the name before the
 // caller hears of it.
-Result<ETag> Tree::publish(const std::string& key, bool if_absent, const fs::path& staged,
-                           int file) const {
+Result<ETag> Tree::publish(const std::string& key, const WriteCondition& condition,
+                           const fs::path& staged, int file) const {
   if (::fsync(file) != 0) return fail(tree_error(errno, what("put", key)));
   struct stat status {};
   if (::fstat(file, &status) != 0) return fail(tree_error(errno, what("put", key)));
@@ -91,10 +107,11 @@ Result<ETag> Tree::publish(const std::string& key, bool if_absent, const fs::pat
     auto place = place_of("put", key, Missing::is_made);
     int error = ENOENT;
     if (place) {
+      if (!condition.if_match.empty()) SHOAL_CHECK_OK(check_version(key, condition.if_match));
       const int directory = place->directory.get();
       const char* leaf = place->leaf.c_str();
-      const int made = if_absent ? ::linkat(AT_FDCWD, staged.c_str(), directory, leaf, 0)
-                                 : ::renameat(AT_FDCWD, staged.c_str(), directory, leaf);
+      const int made = condition.if_absent ? ::linkat(AT_FDCWD, staged.c_str(), directory, leaf, 0)
+                                           : ::renameat(AT_FDCWD, staged.c_str(), directory, leaf);
       if (made == 0 && ::fsync(directory) == 0) return info_of(key, status).etag;
       error = errno;
     } else if (place.error().code() != ErrorCode::not_found) {
@@ -108,8 +125,13 @@ Result<UploadId> Tree::create_upload(const std::string& key) const {
   SHOAL_CHECK_OK(place_of("create upload of", key, Missing::is_made));
   SHOAL_TRY(const fs::path staging, make_staging());
   UploadId upload{key, unique_name("upload")};
-  if (::mkdir((staging / upload.id).c_str(), 0777) != 0)
-    return fail(tree_error(errno, what("create upload of", key)));
+  const std::string doing = what("create upload of", key);
+  const fs::path folder = staging / upload.id;
+  if (::mkdir(folder.c_str(), 0777) != 0) return fail(tree_error(errno, doing));
+  const Descriptor name(
+      ::open((folder / kKeyFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!name.is_open()) return fail(tree_error(errno, doing));
+  SHOAL_CHECK_OK(write_all(name.get(), 0, as_bytes(key), doing));
   return upload;
 }
 
@@ -143,14 +165,15 @@ Result<UploadedPart> Tree::write_part(const UploadId& upload, std::uint32_t numb
   return UploadedPart{number, info_of("", status).etag};
 }
 
-Result<ETag> Tree::complete(const UploadId& upload, const std::vector<UploadedPart>& parts) const {
+Result<ETag> Tree::complete(const CompleteRequest& request) const {
+  const UploadId& upload = request.upload;
   const std::string doing = what("complete upload of", upload.key);
   SHOAL_TRY(const fs::path folder, upload_folder(upload));
-  if (parts.empty()) return fail(ErrorCode::bad_input, doing + ": it has no parts");
-  auto etag = replace(upload.key, /*if_absent=*/false, [&](int target) -> Result<void> {
+  if (request.parts.empty()) return fail(ErrorCode::bad_input, doing + ": it has no parts");
+  auto etag = replace(upload.key, request.condition, [&](int target) -> Result<void> {
     std::uint64_t offset = 0;
     std::uint32_t last = 0;
-    for (const auto& part : parts) {
+    for (const auto& part : request.parts) {
       const Descriptor source(
           ::open((folder / part_name(part.number)).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
       struct stat status {};
@@ -165,6 +188,30 @@ Result<ETag> Tree::complete(const UploadId& upload, const std::vector<UploadedPa
   });
   if (etag) ignore(abort_upload(upload), "the object is complete; leftover parts are only space");
   return etag;
+}
+
+Result<std::vector<UploadInfo>> Tree::uploads() const {
+  SHOAL_CHECK_OK(open_root());
+  std::vector<UploadInfo> uploads;
+  std::error_code error;
+  for (fs::directory_iterator at(root_ / kStaging, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string id = at->path().filename().string();
+    const Descriptor file(
+        ::open((at->path() / kKeyFile).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!id.starts_with("upload-") || !file.is_open() || ::fstat(file.get(), &status) != 0)
+      continue;
+    std::string key(limits::kKeyBytesMax, '\0');
+    const auto got = ::pread(file.get(), key.data(), key.size(), 0);
+    if (got <= 0) continue;
+    key.resize(static_cast<std::size_t>(got));
+    uploads.push_back({.upload = {std::move(key), id}, .initiated = status.st_mtim.tv_sec});
+  }
+  // No upload was ever started: there is no staging folder.
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(tree_error(error.value(), what("list uploads of", "")));
+  return uploads;
 }
 
 Result<void> Tree::abort_upload(const UploadId& upload) const {

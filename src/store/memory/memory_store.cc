@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/body_checks.h"
 #include "store/encoding.h"
 #include "store/paging.h"
 
@@ -53,7 +54,7 @@ MemoryStore::~MemoryStore() {
 
 ETag MemoryStore::add(const std::string& key, std::string content, std::int64_t mtime) {
   ETag etag = hex(md5(content));
-  objects_[key] = Object{std::move(content), mtime, etag};
+  objects_[key] = Object{std::move(content), mtime, etag, {}};
   return etag;
 }
 
@@ -64,6 +65,11 @@ void MemoryStore::erase(const std::string& key) {
 const std::string* MemoryStore::find(const std::string& key) const {
   const auto found = objects_.find(key);
   return found == objects_.end() ? nullptr : &found->second.content;
+}
+
+std::string MemoryStore::content_type_of(const std::string& key) const {
+  const auto found = objects_.find(key);
+  return found == objects_.end() ? std::string() : found->second.content_type;
 }
 
 // Runs `work` in a later task, or gives it up; either way `done` runs once, on the executor.
@@ -175,10 +181,32 @@ void MemoryStore::list(const ListRequest& request, Done<ListPage> done) {
       std::move(done));
 }
 
-Result<PutResult> MemoryStore::store(const std::string& key, std::string content) {
-  SHOAL_CHECK_OK(check_key(name_, key));
+std::int64_t MemoryStore::seconds_now() const {
   const auto now = std::chrono::floor<std::chrono::seconds>(executor_.clock().wall_now());
-  return PutResult{add(key, std::move(content), now.time_since_epoch().count())};
+  return now.time_since_epoch().count();
+}
+
+Result<PutResult> MemoryStore::store(const std::string& key, std::string content,
+                                     std::string content_type) {
+  SHOAL_CHECK_OK(check_key(name_, key));
+  PutResult result{add(key, std::move(content), seconds_now())};
+  objects_[key].content_type = std::move(content_type);
+  return result;
+}
+
+Result<void> MemoryStore::check_condition(const std::string& what, const std::string& key,
+                                          const WriteCondition& condition) const {
+  const auto found = objects_.find(key);
+  if (condition.if_absent && found != objects_.end())
+    return fail(ErrorCode::precondition, what + ": the object exists already");
+  if (condition.if_match.empty()) return {};
+  if (found == objects_.end())
+    return fail(ErrorCode::precondition,
+                what + ": there is no object, where version " + condition.if_match + " must be");
+  if (found->second.etag != condition.if_match)
+    return fail(ErrorCode::precondition, what + ": the object's version is " + found->second.etag +
+                                             ", not " + condition.if_match);
+  return {};
 }
 
 void MemoryStore::put(const PutRequest& request, Done<PutResult> done) {
@@ -186,41 +214,43 @@ void MemoryStore::put(const PutRequest& request, Done<PutResult> done) {
   answer<PutResult>(
       "put", request.key,
       [this, request]() -> Result<PutResult> {
-        if (request.if_absent && objects_.contains(request.key))
-          return fail(ErrorCode::precondition,
-                      "put " + name_ + "/" + request.key + ": the object exists already");
-        return store(request.key, std::string(as_text(request.body)));
+        const std::string what = "put " + name_ + "/" + request.key;
+        SHOAL_CHECK_OK(check_body(what, request.body, request.checks));
+        SHOAL_CHECK_OK(check_condition(what, request.key, request.condition));
+        return store(request.key, std::string(as_text(request.body)), request.content_type);
       },
       std::move(done));
 }
 
-void MemoryStore::create_upload(const std::string& key, Done<UploadId> done) {
+void MemoryStore::create_upload(const std::string& key, const std::string& content_type,
+                                Done<UploadId> done) {
   ++counts_.create_upload;
   answer<UploadId>(
       "create upload of", key,
-      [this, key]() -> Result<UploadId> {
+      [this, key, content_type]() -> Result<UploadId> {
         SHOAL_CHECK_OK(check_key(name_, key));
         std::string id = "upload-" + std::to_string(++uploads_made_);
-        uploads_[id].key = key;
+        uploads_[id] = {
+            .key = key, .content_type = content_type, .initiated = seconds_now(), .parts = {}};
         return UploadId{key, std::move(id)};
       },
       std::move(done));
 }
 
 void MemoryStore::upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                              Done<UploadedPart> done) {
+                              const BodyChecks& checks, Done<UploadedPart> done) {
   ++counts_.upload_part;
   answer<UploadedPart>(
       "upload part of", upload.key,
-      [this, upload, number, body]() -> Result<UploadedPart> {
+      [this, upload, number, body, checks]() -> Result<UploadedPart> {
+        const std::string what = "upload part of " + name_ + "/" + upload.key;
         const auto found = uploads_.find(upload.id);
         if (found == uploads_.end() || found->second.key != upload.key)
-          return fail(ErrorCode::not_found, "upload part of " + name_ + "/" + upload.key +
-                                                ": there is no upload " + upload.id);
+          return fail(ErrorCode::not_found, what + ": there is no upload " + upload.id);
         if (number < 1 || number > 10'000)
-          return fail(ErrorCode::bad_input, "upload part of " + name_ + "/" + upload.key +
-                                                ": part number " + std::to_string(number) +
-                                                " is not 1 to 10,000");
+          return fail(ErrorCode::bad_input,
+                      what + ": part number " + std::to_string(number) + " is not 1 to 10,000");
+        SHOAL_CHECK_OK(check_body(what, body, checks));
         std::string& part = found->second.parts[number];
         part = as_text(body);
         return UploadedPart{number, hex(md5(part))};
@@ -228,25 +258,25 @@ void MemoryStore::upload_part(const UploadId& upload, std::uint32_t number, Byte
       std::move(done));
 }
 
-void MemoryStore::complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                                  Done<PutResult> done) {
+void MemoryStore::complete_upload(const CompleteRequest& request, Done<PutResult> done) {
   ++counts_.complete_upload;
   answer<PutResult>(
-      "complete upload of", upload.key, [this, upload, parts] { return complete(upload, parts); },
+      "complete upload of", request.upload.key, [this, request] { return complete(request); },
       std::move(done));
 }
 
-Result<PutResult> MemoryStore::complete(const UploadId& upload,
-                                        const std::vector<UploadedPart>& parts) {
+Result<PutResult> MemoryStore::complete(const CompleteRequest& request) {
+  const UploadId& upload = request.upload;
   const std::string what = "complete upload of " + name_ + "/" + upload.key;
   const auto found = uploads_.find(upload.id);
   if (found == uploads_.end() || found->second.key != upload.key)
     return fail(ErrorCode::not_found, what + ": there is no upload " + upload.id);
-  if (parts.empty()) return fail(ErrorCode::bad_input, what + ": it has no parts");
+  if (request.parts.empty()) return fail(ErrorCode::bad_input, what + ": it has no parts");
+  SHOAL_CHECK_OK(check_condition(what, upload.key, request.condition));
   std::string content;
   std::string digests;
   std::uint32_t last = 0;
-  for (const auto& part : parts) {
+  for (const auto& part : request.parts) {
     const auto stored = found->second.parts.find(part.number);
     if (part.number <= last || stored == found->second.parts.end() ||
         hex(md5(stored->second)) != part.etag)
@@ -256,11 +286,27 @@ Result<PutResult> MemoryStore::complete(const UploadId& upload,
     content += stored->second;
     digests += md5(stored->second);
   }
-  SHOAL_TRY(PutResult result, store(upload.key, std::move(content)));
-  result.etag = hex(md5(digests)) + "-" + std::to_string(parts.size());
+  SHOAL_CHECK_OK(check_body(what, as_bytes(content), {.crc64 = request.crc64}));
+  SHOAL_TRY(PutResult result, store(upload.key, std::move(content), found->second.content_type));
+  result.etag = hex(md5(digests)) + "-" + std::to_string(request.parts.size());
   objects_[upload.key].etag = result.etag;
   uploads_.erase(found);
   return result;
+}
+
+void MemoryStore::list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) {
+  ++counts_.list_uploads;
+  answer<UploadsPage>(
+      "list uploads of", request.prefix,
+      [this, request]() -> Result<UploadsPage> { return page_of_uploads(request); },
+      std::move(done));
+}
+
+UploadsPage MemoryStore::page_of_uploads(const ListUploadsRequest& request) const {
+  std::vector<UploadInfo> uploads;
+  for (const auto& [id, upload] : uploads_)
+    uploads.push_back({.upload = {upload.key, id}, .initiated = upload.initiated});
+  return make_uploads_page(request, std::move(uploads));
 }
 
 void MemoryStore::abort_upload(const UploadId& upload, Done<void> done) {
@@ -275,16 +321,17 @@ void MemoryStore::abort_upload(const UploadId& upload, Done<void> done) {
 }
 
 void MemoryStore::append(const std::string& key, std::uint64_t position, ByteSpan body,
-                         Done<AppendResult> done) {
+                         const BodyChecks& checks, Done<AppendResult> done) {
   ++counts_.append;
   answer<AppendResult>(
       "append to", key,
-      [this, key, position, body]() -> Result<AppendResult> {
+      [this, key, position, body, checks]() -> Result<AppendResult> {
+        const std::string what = "append to " + name_ + "/" + key;
+        SHOAL_CHECK_OK(check_body(what, body, checks));
         const std::string* found = find(key);
         std::string content = found == nullptr ? std::string() : *found;
         if (position != content.size())
-          return fail(ErrorCode::precondition, "append to " + name_ + "/" + key +
-                                                   ": the object has " +
+          return fail(ErrorCode::precondition, what + ": the object has " +
                                                    std::to_string(content.size()) + " bytes, not " +
                                                    std::to_string(position));
         content += as_text(body);

@@ -22,10 +22,13 @@ class MemoryStore final : public ObjectStore {
   ETag add(const std::string& key, std::string content, std::int64_t mtime = 1'700'000'000);
   void erase(const std::string& key);
   [[nodiscard]] const std::string* find(const std::string& key) const;  // null when missing
+  // Empty when the object is missing too.
+  [[nodiscard]] std::string content_type_of(const std::string& key) const;
 
   struct Counts {
     std::uint64_t head = 0, get = 0, list = 0, put = 0, create_upload = 0, upload_part = 0,
-                  complete_upload = 0, abort_upload = 0, append = 0, remove = 0, copy = 0;
+                  complete_upload = 0, abort_upload = 0, list_uploads = 0, append = 0, remove = 0,
+                  copy = 0;
     std::uint64_t get_bytes = 0;  // delivered to sinks
     std::uint64_t in_flight = 0, in_flight_max = 0;
   };
@@ -40,14 +43,15 @@ class MemoryStore final : public ObjectStore {
   CallId get(const GetRequest& request, BodySink& sink, Done<void> done) override;
   void list(const ListRequest& request, Done<ListPage> done) override;
   void put(const PutRequest& request, Done<PutResult> done) override;
-  void create_upload(const std::string& key, Done<UploadId> done) override;
+  void create_upload(const std::string& key, const std::string& content_type,
+                     Done<UploadId> done) override;
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override;
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override;
+                   const BodyChecks& checks, Done<UploadedPart> done) override;
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override;
   void abort_upload(const UploadId& upload, Done<void> done) override;
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override;
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override;
+              const BodyChecks& checks, Done<AppendResult> done) override;
   void remove(const std::string& key, Done<void> done) override;
   void copy(const std::string& source, const std::string& target, Done<PutResult> done) override;
   void cancel(CallId call) override;
@@ -58,9 +62,12 @@ class MemoryStore final : public ObjectStore {
     std::string content;
     std::int64_t mtime = 0;
     ETag etag;
+    std::string content_type{};
   };
   struct Upload {
     std::string key;
+    std::string content_type{};
+    std::int64_t initiated = 0;
     std::map<std::uint32_t, std::string> parts;
   };
   class Cursor;
@@ -73,8 +80,13 @@ class MemoryStore final : public ObjectStore {
                 std::move_only_function<Result<T>()> work, Done<T> done);
   Result<const Object*> lookup(const char* doing, const std::string& key) const;
   Result<void> deliver(const GetRequest& request, BodySink& sink);
-  Result<PutResult> store(const std::string& key, std::string content);
-  Result<PutResult> complete(const UploadId& upload, const std::vector<UploadedPart>& parts);
+  Result<PutResult> store(const std::string& key, std::string content,
+                          std::string content_type = {});
+  Result<void> check_condition(const std::string& what, const std::string& key,
+                               const WriteCondition& condition) const;
+  Result<PutResult> complete(const CompleteRequest& request);
+  UploadsPage page_of_uploads(const ListUploadsRequest& request) const;
+  [[nodiscard]] std::int64_t seconds_now() const;
 
   LoopExecutor& executor_;
   std::string name_;

@@ -20,6 +20,7 @@ const ServiceWords kWords{
     .with_range = NameValue{"x-oss-range-behavior", "standard"},
     .tokens_encoded = true,
     .can_append = true,
+    .can_write_if_match = false,
 };
 
 SigningInput input_of(const Draft& draft) {

@@ -8,6 +8,7 @@
 #include "store/list_page.h"
 #include "store/paging.h"
 #include "store/remote/client.h"
+#include "store/uploads_page.h"
 #include "store/xml.h"
 
 namespace shoal::store {
@@ -32,14 +33,15 @@ class RemoteStore final : public ObjectStore {
   void cancel(CallId call) override { client_->cancel(call); }
   void list(const ListRequest& request, Done<ListPage> done) override;
   void put(const PutRequest& request, Done<PutResult> done) override;
-  void create_upload(const std::string& key, Done<UploadId> done) override;
+  void create_upload(const std::string& key, const std::string& content_type,
+                     Done<UploadId> done) override;
   void upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                   Done<UploadedPart> done) override;
-  void complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                       Done<PutResult> done) override;
+                   const BodyChecks& checks, Done<UploadedPart> done) override;
+  void complete_upload(const CompleteRequest& request, Done<PutResult> done) override;
   void abort_upload(const UploadId& upload, Done<void> done) override;
+  void list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) override;
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              Done<AppendResult> done) override;
+              const BodyChecks& checks, Done<AppendResult> done) override;
   void remove(const std::string& key, Done<void> done) override;
   void copy(const std::string& source, const std::string& target, Done<PutResult> done) override;
   void cancel_all() override;
@@ -48,8 +50,12 @@ class RemoteStore final : public ObjectStore {
   // Refuses a key no service takes, in a later task; true when it did.
   template <typename T>
   bool refuse_key(const std::string& key, Done<T>& done);
+  // Likewise a condition this service does not know.
+  template <typename T>
+  bool refuse_condition(const std::string& key, const WriteCondition& condition, Done<T>& done);
   template <typename T>
   void answer_later(Result<T> result, Done<T> done);
+  void add_condition(Call& call, const WriteCondition& condition) const;
   void parse_page(Answer answer, Done<ListPage> done);
 
   LoopExecutor& executor_;
@@ -88,6 +94,24 @@ bool RemoteStore::refuse_key(const std::string& key, Done<T>& done) {
   if (checked) return false;
   answer_later<T>(fail(std::move(checked).error()), std::move(done));
   return true;
+}
+
+template <typename T>
+bool RemoteStore::refuse_condition(const std::string& key, const WriteCondition& condition,
+                                   Done<T>& done) {
+  if (condition.if_match.empty() || client_->words().can_write_if_match) return false;
+  answer_later<T>(
+      fail(ErrorCode::unsupported,
+           "write " + name() + "/" + key + ": OSS cannot make a write depend on a version",
+           "Write without --if-match, or let OSS keep versions of the bucket's objects."),
+      std::move(done));
+  return true;
+}
+
+void RemoteStore::add_condition(Call& call, const WriteCondition& condition) const {
+  if (condition.if_absent) call.headers.push_back(client_->words().if_absent);
+  if (!condition.if_match.empty())
+    call.headers.emplace_back("If-Match", quoted(condition.if_match));
 }
 
 Result<ObjectInfo> read_head(const std::string& what, const std::string& key,
@@ -198,8 +222,9 @@ void RemoteStore::parse_page(Answer answer, Done<ListPage> done) {
 void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
   if (refuse_key(request.key, done)) return;
   Call call{.doing = "put", .method = http::Method::put, .key = request.key};
+  if (refuse_condition(request.key, request.condition, done)) return;
   call.body = request.body;
-  if (request.if_absent) call.headers.push_back(client_->words().if_absent);
+  add_condition(call, request.condition);
   if (!request.content_type.empty())
     call.headers.emplace_back("Content-Type", request.content_type);
   client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
@@ -208,10 +233,12 @@ void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
   });
 }
 
-void RemoteStore::create_upload(const std::string& key, Done<UploadId> done) {
+void RemoteStore::create_upload(const std::string& key, const std::string& content_type,
+                                Done<UploadId> done) {
   if (refuse_key(key, done)) return;
   Call call{.doing = "create upload of", .method = http::Method::post, .key = key};
   call.query.emplace_back("uploads", "");
+  if (!content_type.empty()) call.headers.emplace_back("Content-Type", content_type);
   call.deadline = limits::kIoTimeoutDefault;
   client_->run(std::move(call),
                [client = client_, key, done = std::move(done)](Result<Answer> answer) mutable {
@@ -225,7 +252,7 @@ void RemoteStore::create_upload(const std::string& key, Done<UploadId> done) {
 }
 
 void RemoteStore::upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                              Done<UploadedPart> done) {
+                              const BodyChecks& /*checks*/, Done<UploadedPart> done) {
   if (refuse_key(upload.key, done)) return;
   Call call{.doing = "upload part of", .method = http::Method::put, .key = upload.key};
   call.query.emplace_back("partNumber", std::to_string(number));
@@ -237,17 +264,19 @@ void RemoteStore::upload_part(const UploadId& upload, std::uint32_t number, Byte
   });
 }
 
-void RemoteStore::complete_upload(const UploadId& upload, const std::vector<UploadedPart>& parts,
-                                  Done<PutResult> done) {
+void RemoteStore::complete_upload(const CompleteRequest& request, Done<PutResult> done) {
+  const UploadId& upload = request.upload;
   if (refuse_key(upload.key, done)) return;
+  if (refuse_condition(upload.key, request.condition, done)) return;
   auto text = std::make_shared<std::string>("<CompleteMultipartUpload>");
-  for (const auto& part : parts)
+  for (const auto& part : request.parts)
     *text += "<Part><PartNumber>" + std::to_string(part.number) + "</PartNumber><ETag>&quot;" +
              part.etag + "&quot;</ETag></Part>";
   *text += "</CompleteMultipartUpload>";
   Call call{.doing = "complete upload of", .method = http::Method::post, .key = upload.key};
   call.query.emplace_back("uploadId", upload.id);
   call.headers.emplace_back("Content-Type", "application/xml");
+  add_condition(call, request.condition);
   call.body = as_bytes(*text);
   Call about = call;
   client_->run(std::move(call), [client = client_, about = std::move(about), text,
@@ -270,8 +299,30 @@ void RemoteStore::abort_upload(const UploadId& upload, Done<void> done) {
   });
 }
 
+void RemoteStore::list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) {
+  Call call{.doing = "list uploads of", .method = http::Method::get, .key = {}};
+  call.query.emplace_back("uploads", "");
+  call.query.emplace_back("encoding-type", "url");
+  call.query.emplace_back("max-uploads", std::to_string(limits::kListPageKeys));
+  if (!request.prefix.empty()) call.query.emplace_back("prefix", request.prefix);
+  if (!request.key_marker.empty()) call.query.emplace_back("key-marker", request.key_marker);
+  if (!request.id_marker.empty()) call.query.emplace_back("upload-id-marker", request.id_marker);
+  call.deadline = limits::kIoTimeoutDefault;
+  client_->run(std::move(call),
+               [client = client_, done = std::move(done)](Result<Answer> answer) mutable {
+                 if (!answer) return done(fail(std::move(answer).error()));
+                 auto page = parse_uploads_page(as_bytes(answer->body));
+                 if (page) return done(std::move(page));
+                 done(fail(std::move(page)
+                               .error()
+                               .with_context("list uploads of " + client->name() + " at " +
+                                             client->address().host())
+                               .with_remedy("Is this an S3 or OSS endpoint?")));
+               });
+}
+
 void RemoteStore::append(const std::string& key, std::uint64_t position, ByteSpan body,
-                         Done<AppendResult> done) {
+                         const BodyChecks& /*checks*/, Done<AppendResult> done) {
   if (!client_->words().can_append)
     return answer_later<AppendResult>(
         fail(ErrorCode::unsupported, "append to " + name() + "/" + key + ": S3 has no append",

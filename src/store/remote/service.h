@@ -28,6 +28,7 @@ struct ServiceWords {
   std::optional<NameValue> with_range;  // sent with every Range
   bool tokens_encoded = false;          // see ListPageForm
   bool can_append = false;
+  bool can_write_if_match = false;
 };
 
 // A request that is complete but for its signature.

@@ -19,6 +19,7 @@ const ServiceWords kWords{
     .with_range = {},
     .tokens_encoded = false,
     .can_append = false,
+    .can_write_if_match = true,
 };
 
 constexpr std::string_view kEmptyHash =

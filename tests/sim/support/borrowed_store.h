@@ -29,23 +29,29 @@ class BorrowedStore final : public store::ObjectStore {
   void put(const store::PutRequest& request, store::Done<store::PutResult> done) override {
     store_.put(request, std::move(done));
   }
-  void create_upload(const std::string& key, store::Done<store::UploadId> done) override {
-    store_.create_upload(key, std::move(done));
+  void create_upload(const std::string& key, const std::string& content_type,
+                     store::Done<store::UploadId> done) override {
+    store_.create_upload(key, content_type, std::move(done));
   }
   void upload_part(const store::UploadId& upload, std::uint32_t number, ByteSpan body,
+                   const store::BodyChecks& checks,
                    store::Done<store::UploadedPart> done) override {
-    store_.upload_part(upload, number, body, std::move(done));
+    store_.upload_part(upload, number, body, checks, std::move(done));
   }
-  void complete_upload(const store::UploadId& upload, const std::vector<store::UploadedPart>& parts,
+  void complete_upload(const store::CompleteRequest& request,
                        store::Done<store::PutResult> done) override {
-    store_.complete_upload(upload, parts, std::move(done));
+    store_.complete_upload(request, std::move(done));
   }
   void abort_upload(const store::UploadId& upload, store::Done<void> done) override {
     store_.abort_upload(upload, std::move(done));
   }
+  void list_uploads(const store::ListUploadsRequest& request,
+                    store::Done<store::UploadsPage> done) override {
+    store_.list_uploads(request, std::move(done));
+  }
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
-              store::Done<store::AppendResult> done) override {
-    store_.append(key, position, body, std::move(done));
+              const store::BodyChecks& checks, store::Done<store::AppendResult> done) override {
+    store_.append(key, position, body, checks, std::move(done));
   }
   void remove(const std::string& key, store::Done<void> done) override {
     store_.remove(key, std::move(done));

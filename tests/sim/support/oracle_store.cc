@@ -209,21 +209,26 @@ void OracleStore::list(const store::ListRequest&, store::Done<store::ListPage> d
 void OracleStore::put(const store::PutRequest&, store::Done<store::PutResult> done) {
   refuse(std::move(done));
 }
-void OracleStore::create_upload(const std::string&, store::Done<store::UploadId> done) {
+void OracleStore::create_upload(const std::string&, const std::string&,
+                                store::Done<store::UploadId> done) {
   refuse(std::move(done));
 }
 void OracleStore::upload_part(const store::UploadId&, std::uint32_t, ByteSpan,
-                              store::Done<store::UploadedPart> done) {
+                              const store::BodyChecks&, store::Done<store::UploadedPart> done) {
   refuse(std::move(done));
 }
-void OracleStore::complete_upload(const store::UploadId&, const std::vector<store::UploadedPart>&,
+void OracleStore::complete_upload(const store::CompleteRequest&,
                                   store::Done<store::PutResult> done) {
   refuse(std::move(done));
 }
 void OracleStore::abort_upload(const store::UploadId&, store::Done<void> done) {
   refuse(std::move(done));
 }
-void OracleStore::append(const std::string&, std::uint64_t, ByteSpan,
+void OracleStore::list_uploads(const store::ListUploadsRequest&,
+                               store::Done<store::UploadsPage> done) {
+  refuse(std::move(done));
+}
+void OracleStore::append(const std::string&, std::uint64_t, ByteSpan, const store::BodyChecks&,
                          store::Done<store::AppendResult> done) {
   refuse(std::move(done));
 }

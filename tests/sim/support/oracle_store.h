@@ -75,13 +75,15 @@ class OracleStore final : public store::ObjectStore {
   void head(const std::string&, store::Done<store::ObjectInfo> done) override;
   void list(const store::ListRequest&, store::Done<store::ListPage> done) override;
   void put(const store::PutRequest&, store::Done<store::PutResult> done) override;
-  void create_upload(const std::string&, store::Done<store::UploadId> done) override;
-  void upload_part(const store::UploadId&, std::uint32_t, ByteSpan,
+  void create_upload(const std::string&, const std::string&,
+                     store::Done<store::UploadId> done) override;
+  void upload_part(const store::UploadId&, std::uint32_t, ByteSpan, const store::BodyChecks&,
                    store::Done<store::UploadedPart> done) override;
-  void complete_upload(const store::UploadId&, const std::vector<store::UploadedPart>&,
-                       store::Done<store::PutResult> done) override;
+  void complete_upload(const store::CompleteRequest&, store::Done<store::PutResult> done) override;
+  void list_uploads(const store::ListUploadsRequest&,
+                    store::Done<store::UploadsPage> done) override;
   void abort_upload(const store::UploadId&, store::Done<void> done) override;
-  void append(const std::string&, std::uint64_t, ByteSpan,
+  void append(const std::string&, std::uint64_t, ByteSpan, const store::BodyChecks&,
               store::Done<store::AppendResult> done) override;
   void remove(const std::string&, store::Done<void> done) override;
   void copy(const std::string&, const std::string&, store::Done<store::PutResult> done) override;

@@ -68,19 +68,23 @@ class InventedStore final : public store::ObjectStore {
   }
   void cancel(store::CallId) override {}  // a GET is refused at once
   void put(const store::PutRequest&, store::Done<store::PutResult> done) override { refuse(done); }
-  void create_upload(const std::string&, store::Done<store::UploadId> done) override {
+  void create_upload(const std::string&, const std::string&,
+                     store::Done<store::UploadId> done) override {
     refuse(done);
   }
-  void upload_part(const store::UploadId&, std::uint32_t, ByteSpan,
+  void upload_part(const store::UploadId&, std::uint32_t, ByteSpan, const store::BodyChecks&,
                    store::Done<store::UploadedPart> done) override {
     refuse(done);
   }
-  void complete_upload(const store::UploadId&, const std::vector<store::UploadedPart>&,
-                       store::Done<store::PutResult> done) override {
+  void complete_upload(const store::CompleteRequest&, store::Done<store::PutResult> done) override {
     refuse(done);
   }
   void abort_upload(const store::UploadId&, store::Done<void> done) override { refuse(done); }
-  void append(const std::string&, std::uint64_t, ByteSpan,
+  void list_uploads(const store::ListUploadsRequest&,
+                    store::Done<store::UploadsPage> done) override {
+    refuse(done);
+  }
+  void append(const std::string&, std::uint64_t, ByteSpan, const store::BodyChecks&,
               store::Done<store::AppendResult> done) override {
     refuse(done);
   }

@@ -112,16 +112,16 @@ TEST_F(FileStoreTest, a_name_is_a_file_or_a_directory) {
 
 TEST_F(FileStoreTest, unfinished_writes_are_not_part_of_the_bucket) {
   ASSERT_TRUE(put("done"));
-  const auto upload =
-      await<UploadId>([&](Done<UploadId> done) { store->create_upload("later", std::move(done)); });
+  const auto upload = await<UploadId>(
+      [&](Done<UploadId> done) { store->create_upload("later", "", std::move(done)); });
   ASSERT_TRUE(upload);
   ASSERT_TRUE(await<UploadedPart>([&](Done<UploadedPart> done) {
-    store->upload_part(*upload, 1, as_bytes("part"), std::move(done));
+    store->upload_part(*upload, 1, as_bytes("part"), {}, std::move(done));
   }));
   EXPECT_EQ(list({}), std::vector<std::string>{"done"});
   UploadId forged{"later", "upload-1/../../x"};
   EXPECT_EQ(await<UploadedPart>([&](Done<UploadedPart> done) {
-              store->upload_part(forged, 1, as_bytes("part"), std::move(done));
+              store->upload_part(forged, 1, as_bytes("part"), {}, std::move(done));
             })
                 .error()
                 .code(),

@@ -72,21 +72,25 @@ class PlannedStore final : public ObjectStore {
   void head(const std::string& k, Done<ObjectInfo> d) override { rest_.head(k, std::move(d)); }
   void list(const ListRequest& r, Done<ListPage> d) override { rest_.list(r, std::move(d)); }
   void put(const PutRequest& r, Done<PutResult> d) override { rest_.put(r, std::move(d)); }
-  void create_upload(const std::string& k, Done<UploadId> d) override {
-    rest_.create_upload(k, std::move(d));
+  void create_upload(const std::string& k, const std::string& t, Done<UploadId> d) override {
+    rest_.create_upload(k, t, std::move(d));
   }
-  void upload_part(const UploadId& u, std::uint32_t n, ByteSpan b, Done<UploadedPart> d) override {
-    rest_.upload_part(u, n, b, std::move(d));
+  void upload_part(const UploadId& u, std::uint32_t n, ByteSpan b, const BodyChecks& c,
+                   Done<UploadedPart> d) override {
+    rest_.upload_part(u, n, b, c, std::move(d));
   }
-  void complete_upload(const UploadId& u, const std::vector<UploadedPart>& p,
-                       Done<PutResult> d) override {
-    rest_.complete_upload(u, p, std::move(d));
+  void complete_upload(const CompleteRequest& r, Done<PutResult> d) override {
+    rest_.complete_upload(r, std::move(d));
+  }
+  void list_uploads(const ListUploadsRequest& r, Done<UploadsPage> d) override {
+    rest_.list_uploads(r, std::move(d));
   }
   void abort_upload(const UploadId& u, Done<void> d) override {
     rest_.abort_upload(u, std::move(d));
   }
-  void append(const std::string& k, std::uint64_t p, ByteSpan b, Done<AppendResult> d) override {
-    rest_.append(k, p, b, std::move(d));
+  void append(const std::string& k, std::uint64_t p, ByteSpan b, const BodyChecks& c,
+              Done<AppendResult> d) override {
+    rest_.append(k, p, b, c, std::move(d));
   }
   void remove(const std::string& k, Done<void> d) override { rest_.remove(k, std::move(d)); }
   void copy(const std::string& s, const std::string& t, Done<PutResult> d) override {

@@ -194,7 +194,8 @@ TEST_F(RemoteStoreTest, the_clock_is_learned_once) {
 TEST_F(RemoteStoreTest, a_late_error_of_complete_is_an_error) {
   const auto complete = [&] {
     return await<PutResult>([&](Done<PutResult> done) {
-      store->complete_upload({"k", "id"}, {{1, "e1"}, {2, "e2"}}, std::move(done));
+      store->complete_upload({.upload = {"k", "id"}, .parts = {{1, "e1"}, {2, "e2"}}},
+                             std::move(done));
     });
   };
   transport.answers = {
@@ -296,12 +297,13 @@ TEST_F(RemoteStoreTest, oss_has_its_own_words) {
   EXPECT_NE(info.error().message().find("NoSuchKey: gone"), std::string::npos)
       << info.error().to_string();
   const auto put = await<PutResult>([&](Done<PutResult> done) {
-    store->put({.key = "k", .body = {}, .if_absent = true}, std::move(done));
+    store->put({.key = "k", .body = {}, .condition = {.if_absent = true}}, std::move(done));
   });
   EXPECT_EQ(put.error().code(), ErrorCode::precondition);
   EXPECT_EQ(header(2, "x-oss-forbid-overwrite"), "true");
-  const auto append = await<AppendResult>(
-      [&](Done<AppendResult> done) { store->append("k", 10, as_bytes("xyz"), std::move(done)); });
+  const auto append = await<AppendResult>([&](Done<AppendResult> done) {
+    store->append("k", 10, as_bytes("xyz"), {}, std::move(done));
+  });
   EXPECT_EQ(append->next_position, 13u);
   EXPECT_TRUE(transport.sent[3].url.ends_with("/k?append&position=10")) << transport.sent[3].url;
 }

@@ -127,7 +127,8 @@ TEST_F(RetryTest, a_lost_answer_is_repeated_only_when_twice_is_as_good_as_once) 
   open({.lost = 1}, {.attempts_max = 3});
   const auto put = [&](bool if_absent) {
     return await<PutResult>([&](Done<PutResult> done) {
-      store->put({.key = "k", .body = as_bytes(body), .if_absent = if_absent}, std::move(done));
+      store->put({.key = "k", .body = as_bytes(body), .condition = {.if_absent = if_absent}},
+                 std::move(done));
     });
   };
   EXPECT_FALSE(put(false));
@@ -135,8 +136,9 @@ TEST_F(RetryTest, a_lost_answer_is_repeated_only_when_twice_is_as_good_as_once) 
   memory->erase("k");
   EXPECT_FALSE(put(true));
   EXPECT_EQ(memory->counts().put, 4u) << "the second try would find the first one's object";
-  const auto append = await<AppendResult>(
-      [&](Done<AppendResult> done) { store->append("log", 0, as_bytes(body), std::move(done)); });
+  const auto append = await<AppendResult>([&](Done<AppendResult> done) {
+    store->append("log", 0, as_bytes(body), {}, std::move(done));
+  });
   EXPECT_EQ(append.error().retry(), Retry::unknown_effect);
   EXPECT_EQ(memory->counts().append, 1u);
 }
