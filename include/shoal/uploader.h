@@ -51,7 +51,7 @@ namespace shoal {
 // What the bucket has confirmed.
 struct Uploaded {
   std::string key;  // whole, with the URL's prefix
-  std::string etag;
+  std::string etag{};
   std::uint64_t bytes = 0;
   std::uint64_t next_position = 0;  // append: size of the object afterwards
   // The bucket had it already: sent by an earlier process that died before it could note it.
@@ -134,13 +134,10 @@ struct UploaderOptions {
   // How long work that fails for a passing reason is tried again before it is left waiting in the
   // journal; zero: for ever.
   std::chrono::seconds retry_for = std::chrono::minutes(10);
-  // Opens the journal only to look at it: what it holds stays as it is and nothing is sent.
-  // pending(), stats() and discard() work (discard() of work with parts on the bucket needs
-  // credentials; nothing else does); calls that would accept work fail with precondition, and
-  // flush() with the same when something is pending.
-  bool start_paused = false;
   // Remember what was sent of which file, in the journal, for last_sent().
   bool remember_sent = false;
+  // Nothing is sent before resume(): for looking at a journal.
+  bool start_paused = false;
   // Called for each event on a thread of the uploader, one at a time; must not block for long nor
   // call the uploader.
   std::function<void(const UploadEvent&)> on_event{};
@@ -173,7 +170,7 @@ struct SentFile {
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
   std::uint64_t inode = 0;
-  std::string etag;
+  std::string etag{};
 };
 
 class Uploader {
@@ -207,6 +204,8 @@ class Uploader {
   [[nodiscard]] virtual Result<void> flush(
       std::chrono::milliseconds timeout = std::chrono::hours(24)) = 0;
 
+  // After start_paused.
+  virtual void resume() = 0;
   // Takes work without outcome off the journal, and parts already sent off the bucket. not_found:
   // no such work, or it has its outcome. Its Upload fails with `canceled`.
   [[nodiscard]] virtual Result<void> discard(std::uint64_t id) = 0;

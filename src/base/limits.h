@@ -23,10 +23,13 @@ inline constexpr std::uint32_t kRequestsInFlightMax = 4096;     // sockets; 20,0
 inline constexpr std::uint32_t kListersDefault = 16;  // concurrent list requests; 16 x 1000 keys
 inline constexpr auto kConnectTimeout = 5s;           // a healthy endpoint answers SYN far sooner
 inline constexpr auto kStallTimeout = 10s;            // no byte for this long: the request is dead
-inline constexpr auto kIoTimeoutDefault = 60s;        // what a reader waits before EIO
-inline constexpr auto kRetryDelayMin = 50ms;          // first back-off step
-inline constexpr auto kRetryDelayMax = 20s;           // no step is longer
-inline constexpr int kRetryAttemptsMax = 10;          // reads: a kernel reader is waiting
+// Until the first byte of an answer once a body was sent: a service stores 8 MiB in milliseconds, a
+// full or repairing one in many seconds, and the bytes would have to be sent all over again.
+inline constexpr auto kAnswerTimeout = 60s;
+inline constexpr auto kIoTimeoutDefault = 60s;  // what a reader waits before EIO
+inline constexpr auto kRetryDelayMin = 50ms;    // first back-off step
+inline constexpr auto kRetryDelayMax = 20s;     // no step is longer
+inline constexpr int kRetryAttemptsMax = 10;    // reads: a kernel reader is waiting
 
 // ---- memory
 inline constexpr std::uint64_t kBufferBytesDefault = 256ull << 20;  // chunk buffers of one volume
@@ -44,6 +47,7 @@ inline constexpr std::uint64_t kPrefetchWindowMaxBytes = 64ull << 20;  // 16 chu
 static_assert(kRequestsInFlightDefault <= kRequestsInFlightMax);
 static_assert(kPrefetchWindowMaxBytes <= kBufferBytesDefault,
               "a full window must fit the buffers, or prefetch would evict itself");
+static_assert(kStallTimeout < kAnswerTimeout, "an answer has at least the time a byte has");
 static_assert(kStallTimeout < kIoTimeoutDefault, "a dead request must be retried before EIO");
 
 }  // namespace shoal::limits

@@ -3,6 +3,8 @@
 
 #include <openssl/evp.h>
 
+#include <array>
+
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "store/encoding.h"

@@ -22,6 +22,10 @@ long milliseconds(Duration duration) {
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
 }
 
+long seconds(Duration duration) {
+  return static_cast<long>(std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -84,8 +88,7 @@ void CurlHandle::set_defaults(const HandleDefaults& defaults) {
   curl_easy_setopt(easy_, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, 300L);
   curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME,
-                   static_cast<long>(std::chrono::seconds(limits::kStallTimeout).count()));
+  patience_ = defaults.patience;
   if (!defaults.ca_bundle.empty())
     curl_easy_setopt(easy_, CURLOPT_CAINFO, defaults.ca_bundle.c_str());
   // An empty proxy saves libcurl half a dozen getenv calls for each exchange.
@@ -101,6 +104,9 @@ Result<void> CurlHandle::prepare(const Request& request, ResponseSink& sink, Dur
     return fail(curl_error(code, {}, /*was_sent=*/false, request.method, request.url));
   set_method(request);
   curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, milliseconds(time_left));
+  // libcurl knows one patience for sending, storing and answering: the longest.
+  curl_easy_setopt(easy_, CURLOPT_LOW_SPEED_TIME,
+                   seconds(request.body.empty() ? patience_.stall : patience_.answer));
   return {};
 }
 

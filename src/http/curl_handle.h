@@ -19,6 +19,7 @@ struct HandleDefaults {
   std::string user_agent;
   std::string ca_bundle;
   bool has_proxy_environment = false;
+  Patience patience = {};
 };
 
 // One easy handle with the memory one exchange needs, used for one exchange after the other:
@@ -58,6 +59,7 @@ class CurlHandle {
   [[nodiscard]] bool keep(Result<void> sink_result);
 
   CURL* easy_;
+  Patience patience_;
   const Request* request_ = nullptr;
   ResponseSink* sink_ = nullptr;
   std::vector<std::string> header_lines_;

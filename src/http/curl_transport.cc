@@ -337,9 +337,9 @@ Result<std::unique_ptr<Transport>> make_curl_transport(sys::Loop& loop,
   }
   CURLM* multi = curl_multi_init();
   if (multi == nullptr) return fail(ErrorCode::limit, "curl_multi_init: out of memory");
-  return std::make_unique<CurlTransport>(
-      loop, multi, options,
-      HandleDefaults{options.user_agent, options.ca_bundle, has_proxy_environment()});
+  return std::make_unique<CurlTransport>(loop, multi, options,
+                                         HandleDefaults{options.user_agent, options.ca_bundle,
+                                                        has_proxy_environment(), options.patience});
 }
 
 }  // namespace shoal::http

@@ -15,6 +15,7 @@ struct CurlOptions {
   std::string user_agent = "shoal";
   std::string ca_bundle = {};             // path; empty: the system's
   TransportCounters* counters = nullptr;  // null: nobody looks. Outlives the transport
+  Patience patience = {};
 };
 
 // libcurl's multi handle with its sockets polled on `loop` and its timers on the loop's timers.

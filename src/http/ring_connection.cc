@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "http/socket_progress.h"
 
 namespace shoal::http {
 namespace {
@@ -30,6 +31,10 @@ constexpr auto kIdleTimeout = 60s;
 
 Error unavailable(std::string text) {
   return Error(ErrorCode::unavailable, std::move(text)).with_retry(Retry::yes);
+}
+
+std::string seconds_text(Duration duration) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count()) + " s";
 }
 
 Error connect_error(const Address& address, int error) {
@@ -112,6 +117,7 @@ void RingConnection::start(std::string head, ByteSpan body, bool is_head_request
   ++exchanges_;
   head_ = std::move(head);
   body_ = body;
+  has_body_ = !body.empty();
   if (body_.size() <= kJoinedBodyBytes) {
     head_ += as_text(body_);
     body_ = {};
@@ -121,6 +127,7 @@ void RingConnection::start(std::string head, ByteSpan body, bool is_head_request
   deadline_ = deadline;
   received_ = 0;
   has_surplus_ = false;
+  if (!body_.empty()) acknowledged_ = bytes_acknowledged(socket_.get());
   active_at_ = loop_.clock().now();
   schedule(due());
   is_sending_ = true;
@@ -144,6 +151,7 @@ void RingConnection::on_sent(bool succeeded) {
   }
   is_sending_ = false;
   body_ = {};
+  if (succeeded) active_at_ = loop_.clock().now();
   if (state_ == State::closed) {
     if (socket_.valid()) loop_.close(std::move(socket_));
     if (after_send_) std::exchange(after_send_, {})();
@@ -208,11 +216,23 @@ TimePoint RingConnection::due() const {
     case State::idle:
       return active_at_ + kIdleTimeout;
     case State::busy:
-      return std::min(deadline_, active_at_ + limits::kStallTimeout);
+      return std::min(deadline_, active_at_ + patience());
     case State::closed:
       break;
   }
   return TimePoint::max();
+}
+
+// A server that has the body may take long to store it, one that still sends may not.
+Duration RingConnection::patience() const {
+  const bool is_storing = has_body_ && !is_sending_ && received_ == 0;
+  return is_storing ? patience_.answer : patience_.stall;
+}
+
+// The kernel has taken a piece long before it has arrived, at a slow link's other end.
+bool RingConnection::has_sent_more() {
+  if (!has_body_ || received_ > 0) return false;
+  return std::exchange(acknowledged_, bytes_acknowledged(socket_.get())) != acknowledged_;
 }
 
 // A timer that is there already and not later will do: it looks at due() when it fires. So an
@@ -227,6 +247,9 @@ void RingConnection::schedule(TimePoint when) {
 
 void RingConnection::on_timer() {
   timer_at_ = TimePoint::max();
+  if (state_ == State::busy && loop_.clock().now() < deadline_ && loop_.clock().now() >= due() &&
+      has_sent_more())
+    active_at_ = loop_.clock().now();
   if (loop_.clock().now() < due()) return schedule(due());
   const auto self = shared_from_this();
   switch (state_) {
@@ -251,10 +274,9 @@ Error RingConnection::timeout_error() const {
     text = "no answer from " + address_.to_string();
   else
     text = "the answer stopped after " + std::to_string(received_) + " bytes";
-  text += is_deadline ? " before the deadline"
-          : state_ == State::connecting
-              ? " for " + std::to_string(limits::kConnectTimeout.count()) + " s"
-              : " for " + std::to_string(limits::kStallTimeout.count()) + " s";
+  text += is_deadline                   ? " before the deadline"
+          : state_ == State::connecting ? " for " + seconds_text(limits::kConnectTimeout)
+                                        : " for " + seconds_text(patience());
   return Error(ErrorCode::timeout, std::move(text)).with_retry(Retry::yes);
 }
 

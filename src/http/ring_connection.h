@@ -27,8 +27,12 @@ class RingConnection : public std::enable_shared_from_this<RingConnection> {
     virtual void on_idle_end(RingConnection& connection) = 0;
   };
 
-  RingConnection(sys::Loop& loop, Owner& owner, const Address& address)
-      : loop_(loop), owner_(owner), address_(address), born_(loop.clock().now()) {}
+  RingConnection(sys::Loop& loop, Owner& owner, const Address& address, const Patience& patience)
+      : loop_(loop),
+        owner_(owner),
+        address_(address),
+        patience_(patience),
+        born_(loop.clock().now()) {}
   ~RingConnection();
   RingConnection(const RingConnection&) = delete;
   RingConnection& operator=(const RingConnection&) = delete;
@@ -71,12 +75,15 @@ class RingConnection : public std::enable_shared_from_this<RingConnection> {
   void on_sent(bool succeeded);
   void schedule(TimePoint due);
   [[nodiscard]] TimePoint due() const;
+  [[nodiscard]] Duration patience() const;
+  [[nodiscard]] bool has_sent_more();
   void on_timer();
   [[nodiscard]] Error timeout_error() const;
 
   sys::Loop& loop_;
   Owner& owner_;
   const Address address_;
+  const Patience patience_;
   const TimePoint born_;
   sys::Fd socket_;
   State state_ = State::connecting;
@@ -88,6 +95,8 @@ class RingConnection : public std::enable_shared_from_this<RingConnection> {
   std::string head_;  // being sent
   ByteSpan body_;     // what is left of it
   bool is_sending_ = false;
+  bool has_body_ = false;           // the present request
+  std::uint64_t acknowledged_ = 0;  // bytes of the connection, when last looked at
   Task after_send_;
 
   ResponseParser parser_;

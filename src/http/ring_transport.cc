@@ -247,8 +247,8 @@ void RingTransport::open_connection(Exchange& exchange) {
 
 void RingTransport::connect(Exchange& exchange) {
   loop_.cancel(std::exchange(exchange.wait_timer, {}));
-  exchange.connection =
-      std::make_shared<RingConnection>(loop_, *this, exchange.origin->addresses.next());
+  exchange.connection = std::make_shared<RingConnection>(
+      loop_, *this, exchange.origin->addresses.next(), options_.patience);
   exchange.connection->exchange_id = exchange.id;
   exchange.connection->origin = exchange.origin;
   counters_.connections_opened.fetch_add(1, std::memory_order_relaxed);

@@ -16,6 +16,7 @@ struct RingOptions {
   std::string user_agent = "shoal";
   Resolver* resolver = nullptr;           // null: the system's. Outlives the transport
   TransportCounters* counters = nullptr;  // null: nobody looks. Outlives the transport
+  Patience patience = {};
 };
 
 // HTTP/1.1 over TCP on the loop's own sends and receives: no TLS, no proxies. A third of libcurl's

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/result.h"
 
 namespace shoal::http {
@@ -58,6 +59,13 @@ struct TransportCounters {
   std::atomic<std::uint64_t> requests{0};            // sent, repetitions included
   std::atomic<std::uint64_t> connections_opened{0};  // reused: requests - connections_opened, about
   std::atomic<std::uint64_t> repeated{0};  // sent again because a kept connection was closed
+};
+
+// How long a transport waits for signs of life. Bytes that arrive are one, and so are bytes of the
+// request that the other side acknowledges.
+struct Patience {
+  Duration stall = limits::kStallTimeout;
+  Duration answer = limits::kAnswerTimeout;  // for an answer's first byte, behind a body
 };
 
 struct ExchangeId {

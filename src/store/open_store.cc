@@ -25,6 +25,9 @@ Result<std::unique_ptr<ObjectStore>> open_remote(const Location& location,
                      ? s3::make_service(location.bucket, complete, std::move(credentials))
                      : oss::make_service(location.bucket, complete, std::move(credentials));
   if (!service) return fail(std::move(service).error());
+  service->renew = [scheme = location.scheme, config] {
+    return find_credentials(scheme, config, CredentialSources::of_process());
+  };
   return make_remote_store(parts.executor, *parts.transport, parts.parser, std::move(*service));
 }
 

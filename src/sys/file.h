@@ -99,6 +99,8 @@ class LockFile {
   File file_;
 };
 
+// Makes the names in a directory durable (fsync).
+[[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory);
 [[nodiscard]] Result<void> make_directories(const std::filesystem::path& path);
 [[nodiscard]] Result<std::string> read_text_file(const std::filesystem::path& path,
                                                  std::uint64_t bytes_max);

@@ -58,6 +58,8 @@ bool has_a_name(int fd) {
   return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
+}  // namespace
+
 Result<void> sync_directory(const std::filesystem::path& directory) {
   const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return fail(errno_error(errno, "open " + directory.string()));
@@ -66,8 +68,6 @@ Result<void> sync_directory(const std::filesystem::path& directory) {
     return fail(errno_error(errno, "fsync " + directory.string()));
   return {};
 }
-
-}  // namespace
 
 Result<StagedFile> StagedFile::create(const std::filesystem::path& target) {
   remove_abandoned(target);

@@ -31,7 +31,7 @@ class BucketThread {
     std::uint32_t connections_max = 64;
   };
   [[nodiscard]] static Result<std::unique_ptr<BucketThread>> start(const Options& options);
-  // Calls under way end with ErrorCode::canceled.
+  // Calls under way end with ErrorCode::canceled, or are dropped.
   ~BucketThread();
   BucketThread(const BucketThread&) = delete;
   BucketThread& operator=(const BucketThread&) = delete;

@@ -7,9 +7,9 @@
 #include <unordered_map>
 
 #include "base/limits.h"
-#include "store/body_checks.h"
 #include "store/file/tree.h"
 #include "store/file/tree_error.h"
+#include "store/write_checks.h"
 
 namespace shoal::store {
 namespace {

@@ -95,7 +95,8 @@ class Tree {
   [[nodiscard]] Result<std::filesystem::path> make_staging() const;
   [[nodiscard]] Result<ETag> publish(const std::string& key, const WriteCondition& condition,
                                      const std::filesystem::path& staged, int file) const;
-  [[nodiscard]] Result<void> check_version(const std::string& key, const ETag& expected) const;
+  [[nodiscard]] Result<void> check_version(const std::string& key,
+                                           const WriteCondition& condition) const;
   [[nodiscard]] Result<std::filesystem::path> upload_folder(const UploadId& upload) const;
   void prune(const std::string& key) const;
 

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "store/write_checks.h"
+
 namespace shoal::store {
 
 Error tree_error(int error, const std::string& what) {
@@ -25,7 +27,8 @@ Error tree_error(int error, const std::string& what) {
     case EDQUOT:
       return Error(ErrorCode::no_space, text, "Free some space on the file system.");
     case EEXIST:
-      return Error(ErrorCode::precondition, what + ": the object exists already");
+      return Error(ErrorCode::precondition, what + ": the object exists already",
+                   std::string(kExistsRemedy));
     case EISDIR:
     case ENOTEMPTY:
       return Error(ErrorCode::bad_input, what + ": a directory has this name",

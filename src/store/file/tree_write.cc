@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "store/file/tree.h"
 #include "store/file/tree_error.h"
+#include "store/write_checks.h"
 
 namespace shoal::store {
 namespace {
@@ -82,16 +83,10 @@ Result<ETag> Tree::replace(const std::string& key, const WriteCondition& conditi
   return publish(key, condition, staged.path(), file.get());
 }
 
-Result<void> Tree::check_version(const std::string& key, const ETag& expected) const {
+Result<void> Tree::check_version(const std::string& key, const WriteCondition& condition) const {
   const auto object = open_object(key);
-  if (!object && object.error().code() == ErrorCode::not_found)
-    return fail(ErrorCode::precondition,
-                what("put", key) + ": there is no object, where version " + expected + " must be");
-  if (!object) return fail(Error(object.error()));
-  if (object->info.etag != expected)
-    return fail(ErrorCode::precondition, what("put", key) + ": the object's version is " +
-                                             object->info.etag + ", not " + expected);
-  return {};
+  if (!object && object.error().code() != ErrorCode::not_found) return fail(Error(object.error()));
+  return check_condition(what("put", key), condition, object ? &object->info.etag : nullptr);
 }
 
 // Data before name: the bytes are on disk before the name points to them, and the name before the
@@ -107,7 +102,7 @@ Result<ETag> Tree::publish(const std::string& key, const WriteCondition& conditi
     auto place = place_of("put", key, Missing::is_made);
     int error = ENOENT;
     if (place) {
-      if (!condition.if_match.empty()) SHOAL_CHECK_OK(check_version(key, condition.if_match));
+      if (!condition.if_match.empty()) SHOAL_CHECK_OK(check_version(key, condition));
       const int directory = place->directory.get();
       const char* leaf = place->leaf.c_str();
       const int made = condition.if_absent ? ::linkat(AT_FDCWD, staged.c_str(), directory, leaf, 0)

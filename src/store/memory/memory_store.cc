@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/body_checks.h"
 #include "store/encoding.h"
 #include "store/paging.h"
+#include "store/write_checks.h"
 
 namespace shoal::store {
 
@@ -194,19 +194,9 @@ Result<PutResult> MemoryStore::store(const std::string& key, std::string content
   return result;
 }
 
-Result<void> MemoryStore::check_condition(const std::string& what, const std::string& key,
-                                          const WriteCondition& condition) const {
+const ETag* MemoryStore::version_of(const std::string& key) const {
   const auto found = objects_.find(key);
-  if (condition.if_absent && found != objects_.end())
-    return fail(ErrorCode::precondition, what + ": the object exists already");
-  if (condition.if_match.empty()) return {};
-  if (found == objects_.end())
-    return fail(ErrorCode::precondition,
-                what + ": there is no object, where version " + condition.if_match + " must be");
-  if (found->second.etag != condition.if_match)
-    return fail(ErrorCode::precondition, what + ": the object's version is " + found->second.etag +
-                                             ", not " + condition.if_match);
-  return {};
+  return found == objects_.end() ? nullptr : &found->second.etag;
 }
 
 void MemoryStore::put(const PutRequest& request, Done<PutResult> done) {
@@ -216,7 +206,7 @@ void MemoryStore::put(const PutRequest& request, Done<PutResult> done) {
       [this, request]() -> Result<PutResult> {
         const std::string what = "put " + name_ + "/" + request.key;
         SHOAL_CHECK_OK(check_body(what, request.body, request.checks));
-        SHOAL_CHECK_OK(check_condition(what, request.key, request.condition));
+        SHOAL_CHECK_OK(check_condition(what, request.condition, version_of(request.key)));
         return store(request.key, std::string(as_text(request.body)), request.content_type);
       },
       std::move(done));
@@ -272,7 +262,7 @@ Result<PutResult> MemoryStore::complete(const CompleteRequest& request) {
   if (found == uploads_.end() || found->second.key != upload.key)
     return fail(ErrorCode::not_found, what + ": there is no upload " + upload.id);
   if (request.parts.empty()) return fail(ErrorCode::bad_input, what + ": it has no parts");
-  SHOAL_CHECK_OK(check_condition(what, upload.key, request.condition));
+  SHOAL_CHECK_OK(check_condition(what, request.condition, version_of(upload.key)));
   std::string content;
   std::string digests;
   std::uint32_t last = 0;

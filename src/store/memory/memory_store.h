@@ -82,8 +82,7 @@ class MemoryStore final : public ObjectStore {
   Result<void> deliver(const GetRequest& request, BodySink& sink);
   Result<PutResult> store(const std::string& key, std::string content,
                           std::string content_type = {});
-  Result<void> check_condition(const std::string& what, const std::string& key,
-                               const WriteCondition& condition) const;
+  [[nodiscard]] const ETag* version_of(const std::string& key) const;  // null: no object
   Result<PutResult> complete(const CompleteRequest& request);
   UploadsPage page_of_uploads(const ListUploadsRequest& request) const;
   [[nodiscard]] std::int64_t seconds_now() const;

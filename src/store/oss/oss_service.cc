@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/oss/oss_service.h"
 
+#include <algorithm>
+
 #include "store/encoding.h"
 #include "store/oss/oss_sign.h"
 
@@ -32,40 +34,44 @@ SigningInput input_of(const Draft& draft) {
           .additional_headers = {}};
 }
 
-// Neither signature covers the body, so without TLS a checksum has to.
+// Neither signature covers the body, so without TLS a checksum has to: the caller's, or one of
+// ours.
 void add_checksum(Draft& draft) {
-  if (!draft.body.empty() && !draft.address->tls())
+  const bool has_md5 = std::ranges::any_of(
+      draft.headers, [](const NameValue& header) { return header.first == "Content-MD5"; });
+  if (!draft.body.empty() && !draft.address->tls() && !has_md5)
     draft.headers.emplace_back("Content-MD5", base64(md5(as_text(draft.body))));
 }
 
 class SignerV4 final : public Signer {
  public:
-  explicit SignerV4(Credentials credentials) : credentials_(std::move(credentials)) {}
+  explicit SignerV4(Credentials credentials) : Signer(std::move(credentials)) {}
 
   void sign(Draft& draft, std::string_view region, WallTime now) override {
     const std::string timestamp = s3::format_timestamp(now);
     add_checksum(draft);
     draft.headers.emplace_back("x-oss-content-sha256", "UNSIGNED-PAYLOAD");
     draft.headers.emplace_back("x-oss-date", timestamp);
-    if (!credentials_.session_token.empty())
-      draft.headers.emplace_back("x-oss-security-token", credentials_.session_token.reveal());
+    if (!credentials().session_token.empty())
+      draft.headers.emplace_back("x-oss-security-token", credentials().session_token.reveal());
     const SigningScope scope{
-        .access_key = credentials_.access_key, .region = region, .timestamp = timestamp};
+        .access_key = credentials().access_key, .region = region, .timestamp = timestamp};
     draft.headers.emplace_back("Authorization",
                                v4_authorization_with_key(input_of(draft), scope, key_for(scope)));
   }
 
  private:
+  void on_renewed() override { key_day_.clear(); }
+
   std::string_view key_for(const SigningScope& scope) {
     if (scope.timestamp.substr(0, 8) != key_day_ || scope.region != key_region_) {
       key_day_ = scope.timestamp.substr(0, 8);
       key_region_ = scope.region;
-      key_ = Secret(v4_signing_key(credentials_.secret_key, scope));
+      key_ = Secret(v4_signing_key(credentials().secret_key, scope));
     }
     return key_.reveal();
   }
 
-  Credentials credentials_;
   std::string key_day_;
   std::string key_region_;
   Secret key_;
@@ -73,21 +79,21 @@ class SignerV4 final : public Signer {
 
 class SignerV1 final : public Signer {
  public:
-  explicit SignerV1(Credentials credentials) : credentials_(std::move(credentials)) {}
+  explicit SignerV1(Credentials credentials) : Signer(std::move(credentials)) {}
 
   void sign(Draft& draft, std::string_view, WallTime now) override {
     const std::string date = format_http_date(now);
     add_checksum(draft);
     draft.headers.emplace_back("Date", date);
-    if (!credentials_.session_token.empty())
-      draft.headers.emplace_back("x-oss-security-token", credentials_.session_token.reveal());
-    draft.headers.emplace_back(
-        "Authorization",
-        v1_authorization(input_of(draft), credentials_.access_key, credentials_.secret_key, date));
+    if (!credentials().session_token.empty())
+      draft.headers.emplace_back("x-oss-security-token", credentials().session_token.reveal());
+    draft.headers.emplace_back("Authorization",
+                               v1_authorization(input_of(draft), credentials().access_key,
+                                                credentials().secret_key, date));
   }
 
  private:
-  Credentials credentials_;
+  void on_renewed() override {}
 };
 
 }  // namespace

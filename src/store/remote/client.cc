@@ -32,6 +32,9 @@ std::chrono::milliseconds retry_after_of(const ServiceWords& words,
   return asked > 0ms ? asked : number_of(head.header("Retry-After"), 1s);
 }
 
+// Credentials are not looked up more often, however many calls are refused.
+constexpr auto kLookupInterval = 1s;
+
 // The start of a body that is no service's error, on one line.
 std::string excerpt(std::string_view body) {
   std::string text(body.substr(0, 60));
@@ -110,6 +113,9 @@ ServiceRefusal Client::read_refusal(const Call& call, const http::ResponseHead& 
   refusal.region = service_.region;
   refusal.anonymous = !service_.signer;
   refusal.credentials = service_.credentials;
+  refusal.looks_again = service_.signer && service_.renew;
+  refusal.is_write = call.method != http::Method::get && call.method != http::Method::head;
+  refusal.condition = call.condition;
   refusal.status = head.status;
   refusal.request_id = head.header(words.request_id_header);
   refusal.retry_after = retry_after_of(words, head);
@@ -161,6 +167,20 @@ bool Client::learn_clock(const ServiceRefusal& refusal, Duration signed_offset) 
                         (refusal.code.empty() && (error > kClockDoubt || error < -kClockDoubt));
   if (!doubtful) return false;
   clock_offset_ = *refusal.clock_offset;
+  return true;
+}
+
+bool Client::learn_credentials(const ServiceRefusal& refusal, std::uint64_t signed_generation) {
+  if (!refusal.looks_again || !is_about_credentials(refusal)) return false;
+  // Another exchange has renewed them since this one was signed.
+  if (generation_ != signed_generation) return true;
+  const TimePoint now = executor_.clock().now();
+  if (now < next_lookup_) return false;
+  next_lookup_ = now + kLookupInterval;
+  auto found = service_.renew();
+  if (!found || !*found || !service_.signer->renew(**found)) return false;
+  service_.credentials = (*found)->source;
+  ++generation_;
   return true;
 }
 

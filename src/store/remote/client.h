@@ -22,8 +22,9 @@ struct Call {
   std::string key;  // empty: the bucket itself
   std::vector<NameValue> query{};
   std::vector<NameValue> headers{};
-  ByteSpan body{};      // borrowed until `done`
-  Duration deadline{};  // of the call, however many requests it takes; zero: none
+  ByteSpan body{};             // borrowed until `done`
+  WriteCondition condition{};  // what the headers say; for messages
+  Duration deadline{};         // of the call, however many requests it takes; zero: none
   // For a GET: where the bytes of a good answer go, and what the answer must be.
   BodySink* sink = nullptr;
   std::uint64_t offset = 0;
@@ -41,10 +42,11 @@ struct Answer {
   std::string body;
 };
 
-// Sends the calls of one bucket: signs them, learns the bucket's region and the service's clock
-// from refusals (one more try each, remembered for all later calls), checks that a GET's answer is
-// what was asked for, and turns refusals into errors. confined to its executor. Shared by its store
-// and the exchanges under way; the last of them frees it.
+// Sends the calls of one bucket: signs them, learns the bucket's region, the service's clock and
+// that the credentials are used up from refusals (one more try each, remembered for all later
+// calls), checks that a GET's answer is what was asked for, and turns refusals into errors.
+// confined to its executor. Shared by its store and the exchanges under way; the last of them frees
+// it.
 class Client final : public std::enable_shared_from_this<Client> {
  public:
   Client(LoopExecutor& executor, http::Transport& transport, Service service);
@@ -72,12 +74,16 @@ class Client final : public std::enable_shared_from_this<Client> {
   // Whether a request signed for `signed_region` (at `signed_offset`) is worth another try.
   bool learn_region(const ServiceRefusal& refusal, std::string_view signed_region);
   bool learn_clock(const ServiceRefusal& refusal, Duration signed_offset);
+  // Looks the credentials up again, which blocks for some small files, at most once a second.
+  bool learn_credentials(const ServiceRefusal& refusal, std::uint64_t signed_generation);
 
   LoopExecutor& executor_;
   http::Transport& transport_;
   Service service_;
   std::string name_;
-  Duration clock_offset_{};  // the service's clock minus ours
+  Duration clock_offset_{};       // the service's clock minus ours
+  std::uint64_t generation_ = 0;  // counts changes of the credentials
+  TimePoint next_lookup_{};       // of them, not before this
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, Exchange*> exchanges_;  // owned by the transport's callbacks
 };

@@ -59,6 +59,7 @@ Duration Client::Exchange::time_left() const {
 void Client::Exchange::start(const std::shared_ptr<Exchange>& self) {
   signed_region_ = client_->service_.region;
   signed_offset_ = client_->clock_offset_;
+  signed_generation_ = client_->generation_;
   answer_ = {};
   received_ = 0;
   request_ = client_->make_request(call_, time_left());
@@ -171,6 +172,10 @@ void Client::Exchange::finish(const std::shared_ptr<Exchange>& self, Result<void
     }
     if (!clock_tried_ && client_->learn_clock(refusal, signed_offset_)) {
       clock_tried_ = true;
+      return start(self);
+    }
+    if (!credentials_tried_ && client_->learn_credentials(refusal, signed_generation_)) {
+      credentials_tried_ = true;
       return start(self);
     }
   }

@@ -9,9 +9,9 @@
 
 namespace shoal::store {
 
-// One call under way: at most three HTTP exchanges (as asked, with the right region, with the right
-// clock). Owned by the callback given to the transport, so it lives exactly as long as it is
-// needed.
+// One call under way: at most four HTTP exchanges (as asked, with the right region, with the right
+// clock, with new credentials). Owned by the callback given to the transport, so it lives exactly
+// as long as it is needed.
 class Client::Exchange final : public http::ResponseSink {
  public:
   Exchange(std::shared_ptr<Client> client, std::uint64_t id, Call call, Done<Answer> done);
@@ -39,12 +39,14 @@ class Client::Exchange final : public http::ResponseSink {
   bool is_cancelled_ = false;
   bool region_tried_ = false;
   bool clock_tried_ = false;
+  bool credentials_tried_ = false;
 
   // Of the present HTTP exchange.
   http::Request request_;
   http::ExchangeId exchange_{};
   std::string signed_region_;
   Duration signed_offset_{};
+  std::uint64_t signed_generation_ = 0;
   Answer answer_;
   std::uint64_t received_ = 0;
   bool refused_by_us_ = false;  // on_head or on_body returned an error, which is complete as it is

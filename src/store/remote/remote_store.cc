@@ -8,6 +8,7 @@
 #include "store/list_page.h"
 #include "store/paging.h"
 #include "store/remote/client.h"
+#include "store/remote/write_answer.h"
 #include "store/uploads_page.h"
 #include "store/xml.h"
 
@@ -56,6 +57,9 @@ class RemoteStore final : public ObjectStore {
   template <typename T>
   void answer_later(Result<T> result, Done<T> done);
   void add_condition(Call& call, const WriteCondition& condition) const;
+  // Runs a write whose answer must agree with the checks, and makes the result of it.
+  template <typename T, typename Make>
+  void run_checked(Call call, const BodyChecks& checks, Done<T> done, Make make);
   void parse_page(Answer answer, Done<ListPage> done);
 
   LoopExecutor& executor_;
@@ -64,6 +68,10 @@ class RemoteStore final : public ObjectStore {
   // Of the pages being parsed, which the client knows no more; replaced by each cancel_all().
   std::shared_ptr<bool> is_cancelled_;
 };
+
+std::string what_of(const Client& client, const Call& call) {
+  return call.doing + " " + client.name() + "/" + call.key;
+}
 
 // The answer of complete and copy, which come with 200 and may still be refusals: the service sends
 // the status before it does the work.
@@ -109,9 +117,23 @@ bool RemoteStore::refuse_condition(const std::string& key, const WriteCondition&
 }
 
 void RemoteStore::add_condition(Call& call, const WriteCondition& condition) const {
+  call.condition = condition;
   if (condition.if_absent) call.headers.push_back(client_->words().if_absent);
   if (!condition.if_match.empty())
     call.headers.emplace_back("If-Match", quoted(condition.if_match));
+}
+
+template <typename T, typename Make>
+void RemoteStore::run_checked(Call call, const BodyChecks& checks, Done<T> done, Make make) {
+  Call about{.doing = call.doing, .method = call.method, .key = call.key};
+  about.condition = call.condition;
+  client_->run(std::move(call), [client = client_, about = std::move(about), checks, make,
+                                 done = std::move(done)](Result<Answer> answer) mutable {
+    if (!answer) return done(fail(std::move(answer).error()));
+    auto checked = check_answer(what_of(*client, about), about, checks, answer->head);
+    if (!checked) return done(fail(std::move(checked).error()));
+    done(make(*answer));
+  });
 }
 
 Result<ObjectInfo> read_head(const std::string& what, const std::string& key,
@@ -225,12 +247,11 @@ void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
   if (refuse_condition(request.key, request.condition, done)) return;
   call.body = request.body;
   add_condition(call, request.condition);
+  add_checks(call, request.checks);
   if (!request.content_type.empty())
     call.headers.emplace_back("Content-Type", request.content_type);
-  client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
-    if (!answer) return done(fail(std::move(answer).error()));
-    done(PutResult{etag_of(answer->head)});
-  });
+  run_checked<PutResult>(std::move(call), request.checks, std::move(done),
+                         [](const Answer& answer) { return PutResult{etag_of(answer.head)}; });
 }
 
 void RemoteStore::create_upload(const std::string& key, const std::string& content_type,
@@ -252,16 +273,17 @@ void RemoteStore::create_upload(const std::string& key, const std::string& conte
 }
 
 void RemoteStore::upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
-                              const BodyChecks& /*checks*/, Done<UploadedPart> done) {
+                              const BodyChecks& checks, Done<UploadedPart> done) {
   if (refuse_key(upload.key, done)) return;
   Call call{.doing = "upload part of", .method = http::Method::put, .key = upload.key};
   call.query.emplace_back("partNumber", std::to_string(number));
   call.query.emplace_back("uploadId", upload.id);
   call.body = body;
-  client_->run(std::move(call), [number, done = std::move(done)](Result<Answer> answer) mutable {
-    if (!answer) return done(fail(std::move(answer).error()));
-    done(UploadedPart{number, etag_of(answer->head)});
-  });
+  add_checks(call, checks);
+  run_checked<UploadedPart>(std::move(call), checks, std::move(done),
+                            [number](const Answer& answer) {
+                              return UploadedPart{number, etag_of(answer.head)};
+                            });
 }
 
 void RemoteStore::complete_upload(const CompleteRequest& request, Done<PutResult> done) {
@@ -279,11 +301,16 @@ void RemoteStore::complete_upload(const CompleteRequest& request, Done<PutResult
   add_condition(call, request.condition);
   call.body = as_bytes(*text);
   Call about = call;
-  client_->run(std::move(call), [client = client_, about = std::move(about), text,
-                                 done = std::move(done)](Result<Answer> answer) mutable {
-    if (!answer) return done(fail(std::move(answer).error()));
-    done(late_answer(*client, about, *answer));
-  });
+  client_->run(
+      std::move(call), [client = client_, about = std::move(about), text, crc64 = request.crc64,
+                        done = std::move(done)](Result<Answer> answer) mutable {
+        if (!answer) return done(fail(std::move(answer).error()));
+        auto made = late_answer(*client, about, *answer);
+        if (made && crc64)
+          if (auto checked = check_crc64(what_of(*client, about), *crc64, answer->head); !checked)
+            return done(fail(std::move(checked).error()));
+        done(std::move(made));
+      });
 }
 
 void RemoteStore::abort_upload(const UploadId& upload, Done<void> done) {
@@ -322,7 +349,7 @@ void RemoteStore::list_uploads(const ListUploadsRequest& request, Done<UploadsPa
 }
 
 void RemoteStore::append(const std::string& key, std::uint64_t position, ByteSpan body,
-                         const BodyChecks& /*checks*/, Done<AppendResult> done) {
+                         const BodyChecks& checks, Done<AppendResult> done) {
   if (!client_->words().can_append)
     return answer_later<AppendResult>(
         fail(ErrorCode::unsupported, "append to " + name() + "/" + key + ": S3 has no append",
@@ -333,9 +360,19 @@ void RemoteStore::append(const std::string& key, std::uint64_t position, ByteSpa
   call.query.emplace_back("append", "");
   call.query.emplace_back("position", std::to_string(position));
   call.body = body;
+  add_checks(call, checks);
+  // The answer's CRC-64 is of the whole object, which only the first append knows. Its ETag is no
+  // sum.
+  const auto crc64 = position == 0 ? checks.crc64 : std::nullopt;
   const std::uint64_t expected = position + body.size();
-  client_->run(std::move(call), [expected, done = std::move(done)](Result<Answer> answer) mutable {
+  client_->run(std::move(call), [client = client_, key, crc64, expected,
+                                 done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
+    if (crc64)
+      if (auto checked =
+              check_crc64("append to " + client->name() + "/" + key, *crc64, answer->head);
+          !checked)
+        return done(fail(std::move(checked).error()));
     done(AppendResult{expected});
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "store/credentials.h"
 #include "store/remote/bucket_address.h"
 
 // In what S3 and OSS differ: some words, and how a request is signed. Everything else is shared.
@@ -42,12 +44,23 @@ struct Draft {
   ByteSpan body;
 };
 
-// confined.
+// Signs with the credentials it holds, which can be exchanged. confined.
 class Signer {
  public:
+  explicit Signer(Credentials credentials) : credentials_(std::move(credentials)) {}
   virtual ~Signer() = default;
   // Adds the date, the token, what the signature needs, and Authorization.
   virtual void sign(Draft& draft, std::string_view region, WallTime now) = 0;
+  // Signs with these from here on; false when it does already.
+  bool renew(const Credentials& credentials);
+
+ protected:
+  [[nodiscard]] const Credentials& credentials() const { return credentials_; }
+  // Forgets what was derived from the old ones.
+  virtual void on_renewed() = 0;
+
+ private:
+  Credentials credentials_;
 };
 
 // What a remote store is made of, put together by s3/ or oss/.
@@ -61,6 +74,8 @@ struct Service {
   // user's own.
   BucketAddress (*address_in_region)(const BucketAddress& address,
                                      std::string_view region) = nullptr;
+  // Looks the credentials up again where they came from. Null: they are what they are.
+  std::function<Result<std::optional<Credentials>>()> renew = nullptr;
 };
 
 }  // namespace shoal::store

@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "store/write_checks.h"
+
 namespace shoal::store {
 namespace {
 
@@ -39,6 +41,8 @@ constexpr std::string_view kArchiveRemedy =
     "The object is archived: restore it with the provider's tools first.";
 constexpr std::string_view kChangedRemedy =
     "The bucket has changed since it was listed: run `shoal index build --rebuild`.";
+constexpr std::string_view kOthersWriteRemedy =
+    "Something else writes to this key: look with `shoal stat` and try again.";
 constexpr std::string_view kVirtualRemedy =
     "This endpoint wants the bucket in the host name: use --addressing virtual.";
 
@@ -55,15 +59,22 @@ constexpr auto kCodes = std::to_array<CodeRow>({
 
     {"PreconditionFailed", {ErrorCode::precondition, Retry::no, kChangedRemedy}},
     {"InvalidRange", {ErrorCode::precondition, Retry::no, kChangedRemedy}},
-    {"FileAlreadyExists", {ErrorCode::precondition, Retry::no, ""}},
-    {"ObjectAlreadyExists", {ErrorCode::precondition, Retry::no, ""}},
-    {"PositionNotEqualToLength", {ErrorCode::precondition, Retry::no, ""}},
+    {"FileAlreadyExists", {ErrorCode::precondition, Retry::no, kExistsRemedy}},
+    {"ObjectAlreadyExists", {ErrorCode::precondition, Retry::no, kExistsRemedy}},
+    {"PositionNotEqualToLength",
+     {ErrorCode::precondition, Retry::no,
+      "The object has another length: look with `shoal stat` and append behind its end."}},
     {"ObjectNotAppendable",
      {ErrorCode::precondition, Retry::no, "Only objects made by append can be appended to."}},
     {"InvalidObjectState", {ErrorCode::precondition, Retry::no, kArchiveRemedy}},
     {"EntityTooSmall",
      {ErrorCode::bad_input, Retry::no, "Every part but the last must have 5 MiB (OSS: 100 KiB)."}},
-    {"ConditionalRequestConflict", {ErrorCode::precondition, Retry::yes, ""}},
+    {"InvalidPart",
+     {ErrorCode::bad_input, Retry::no,
+      "A part never arrived or was replaced: start the upload again."}},
+    {"InvalidPartOrder", {ErrorCode::bad_input, Retry::no, "Name the parts in rising order."}},
+    // Not a condition that failed: another write was under way, nobody knows yet which will hold.
+    {"ConditionalRequestConflict", {ErrorCode::unavailable, Retry::yes, kOthersWriteRemedy}},
 
     {"AccessDenied", {ErrorCode::permission, Retry::no, kAccessRemedy}},
     {"AllAccessDisabled", {ErrorCode::permission, Retry::no, kAccessRemedy}},
@@ -109,7 +120,7 @@ constexpr auto kCodes = std::to_array<CodeRow>({
      {ErrorCode::corrupt, Retry::yes,
       "The bytes changed on their way; a broken network card or proxy."}},
     {"InternalError", {ErrorCode::unavailable, Retry::unknown_effect, ""}},
-    {"OperationAborted", {ErrorCode::unavailable, Retry::yes, ""}},
+    {"OperationAborted", {ErrorCode::unavailable, Retry::yes, kOthersWriteRemedy}},
 });
 
 constexpr std::string_view kThrottledRemedy =
@@ -150,6 +161,25 @@ Meaning meaning_of_status(int status) {
   return {ErrorCode::bad_input, Retry::no, ""};
 }
 
+// What the table says of a bucket that is only read is not so of a write.
+Meaning for_write(const ServiceRefusal& refusal, Meaning meaning) {
+  const WriteCondition& condition = refusal.condition;
+  const bool is_missing =
+      refusal.code == "NoSuchKey" || (refusal.code.empty() && refusal.status == 404);
+  if (is_missing && !condition.if_match.empty())
+    return {ErrorCode::precondition, Retry::no, kOtherVersionRemedy};
+  if (meaning.remedy != kChangedRemedy) return meaning;
+  if (meaning.error == ErrorCode::not_found)
+    meaning.remedy = "Check the key: it has no object.";
+  else if (condition.if_absent)
+    meaning.remedy = kExistsRemedy;
+  else if (!condition.if_match.empty())
+    meaning.remedy = kOtherVersionRemedy;
+  else
+    meaning.remedy = kOthersWriteRemedy;
+  return meaning;
+}
+
 Meaning meaning_of(const ServiceRefusal& refusal) {
   const auto row = std::ranges::find(kCodes, refusal.code, &CodeRow::code);
   if (row != kCodes.end()) return row->meaning;
@@ -173,6 +203,9 @@ std::string remedy_of(const ServiceRefusal& refusal, const Meaning& meaning) {
     return "The request was not signed; give credentials, or check that the bucket is public.";
   if (meaning.error == ErrorCode::throttled) return std::string(kThrottledRemedy);
   std::string remedy(meaning.remedy);
+  if (is_about_credentials(refusal) && refusal.looks_again &&
+      !refusal.credentials.starts_with("environment"))
+    remedy += " The credentials files are read again by themselves: write the new keys there.";
   if (meaning.error == ErrorCode::permission && !refusal.credentials.empty())
     remedy += fmt::format(" Credentials used: {}.", refusal.credentials);
   return remedy;
@@ -198,15 +231,25 @@ std::string reason_of(const ServiceRefusal& refusal) {
   } else if (refusal.status == 404) {
     reason += ": no such object";
   } else if (refusal.status == 412 || refusal.status == 416) {
-    reason += ": the object is not the one that was listed";
+    reason += refusal.is_write ? ": the key is not as the request says it must be"
+                               : ": the object is not the one that was listed";
   }
   return reason;
 }
 
 }  // namespace
 
+bool is_about_credentials(const ServiceRefusal& refusal) {
+  constexpr std::array<std::string_view, 6> kRefused = {
+      "ExpiredToken",         "InvalidToken",         "TokenRefreshRequired",
+      "InvalidSecurityToken", "SecurityTokenExpired", "InvalidAccessKeyId"};
+  if (refusal.code.empty()) return refusal.status == 400 || refusal.status == 403;
+  return std::ranges::find(kRefused, refusal.code) != kRefused.end();
+}
+
 Error to_error(const ServiceRefusal& refusal) {
-  const Meaning meaning = meaning_of(refusal);
+  Meaning meaning = meaning_of(refusal);
+  if (refusal.is_write) meaning = for_write(refusal, meaning);
   std::string text = reason_of(refusal);
   // A missing bucket is named with its host already.
   if (!is_missing_bucket(refusal))

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "store/object_store.h"
 
 namespace shoal::store {
 
@@ -17,7 +18,10 @@ struct ServiceRefusal {
   std::string host;
   std::string region;  // the one signed for
   bool anonymous = false;
-  std::string credentials;  // where they came from
+  std::string credentials;   // where they came from
+  bool looks_again = false;  // credentials are looked up again when these are refused
+  bool is_write = false;
+  WriteCondition condition{};  // of a write
   int status = 0;
   std::string code;     // the service's own word; empty when the answer had none
   std::string message;  // the service's own text
@@ -32,5 +36,9 @@ struct ServiceRefusal {
 // The one place that knows what the services' codes mean. Decides on the code, then on the status,
 // never on the text.
 [[nodiscard]] Error to_error(const ServiceRefusal& refusal);
+
+// Other credentials of the same user may do: these are used up, withdrawn or unknown. Also said of
+// a refusal without a word, as HEAD gets it.
+[[nodiscard]] bool is_about_credentials(const ServiceRefusal& refusal);
 
 }  // namespace shoal::store

@@ -6,13 +6,18 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/limits.h"
@@ -50,6 +55,58 @@ struct Collector final : ResponseSink {
   std::function<void()> during_body;
 };
 
+// Long enough for the slow servers below, short enough for a test.
+constexpr Patience kPatience{.stall = 1s, .answer = 20s};
+
+// Takes one request of `bytes` slowly, spread over `time` with a pause every 100 ms, and answers.
+class SlowReader {
+ public:
+  SlowReader(std::size_t bytes, Duration time) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int small = 64 << 10;  // or the kernel takes it all at once
+    ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread([this, bytes, time] { serve(bytes, time); });
+  }
+  ~SlowReader() {
+    thread_.join();
+    ::close(listener_);
+  }
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(port_) + "/slow";
+  }
+
+ private:
+  void serve(std::size_t bytes, Duration time) const {
+    const int fd = ::accept(listener_, nullptr, nullptr);
+    std::string head;
+    for (char c = 0; !head.ends_with("\r\n\r\n") && ::recv(fd, &c, 1, 0) == 1;) head += c;
+    std::vector<char> buffer(bytes * 100ms / time);
+    std::size_t got = 0;
+    while (got < bytes) {
+      const auto piece =
+          ::recv(fd, buffer.data(), std::min(buffer.size(), bytes - got), MSG_WAITALL);
+      if (piece <= 0) break;
+      got += static_cast<std::size_t>(piece);
+      std::this_thread::sleep_for(100ms);
+    }
+    const std::string answer = ok("");
+    EXPECT_EQ(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(answer.size()));
+    ::close(fd);
+  }
+  int listener_ = -1;
+  int port_ = 0;
+  std::jthread thread_;
+};
+
 using Make = Result<std::unique_ptr<Transport>> (*)(sys::Loop&, const TransportOptions&);
 struct Kind {
   const char* name;
@@ -63,12 +120,14 @@ Result<std::unique_ptr<Transport>> make_curl(sys::Loop& loop, const TransportOpt
   return make_curl_transport(loop, {.connections_max = options.connections_max,
                                     .user_agent = options.user_agent,
                                     .ca_bundle = options.ca_bundle,
-                                    .counters = options.counters});
+                                    .counters = options.counters,
+                                    .patience = kPatience});
 }
 Result<std::unique_ptr<Transport>> make_ring(sys::Loop& loop, const TransportOptions& options) {
   return make_ring_transport(loop, {.connections_max = options.connections_max,
                                     .user_agent = options.user_agent,
-                                    .counters = options.counters});
+                                    .counters = options.counters,
+                                    .patience = kPatience});
 }
 
 class TransportConformance : public ::testing::TestWithParam<Kind> {
@@ -289,6 +348,40 @@ TEST_P(TransportConformance, a_deadline_also_covers_waiting_for_a_connection) {
   EXPECT_FALSE(first_done);
   transport_->cancel(first);
   loop_->run_until([&] { return first_done; });
+}
+
+TEST_P(TransportConformance, a_server_may_take_long_to_store_a_body_and_not_to_answer_a_get) {
+  if (std::string_view(GetParam().name) == "chosen") GTEST_SKIP() << "has the usual patience";
+  std::atomic<bool> stop = false;
+  ScriptedServer server([&](const std::string& head, const std::string&) {
+    const auto until = std::chrono::steady_clock::now() + (head.starts_with("PUT") ? 2s : 30s);
+    while (!stop && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(10ms);
+    return Answer{ok("stored")};
+  });
+  const std::string body(3 << 20, 'x');
+  for (const std::size_t bytes : {body.size(), std::size_t{100}}) {
+    Collector sink;
+    const auto outcome = run({.method = Method::put,
+                              .url = server.url("/slow-disk"),
+                              .body = as_bytes(body).first(bytes)},
+                             sink);
+    EXPECT_TRUE(outcome) << outcome.error().to_string();
+    EXPECT_EQ(sink.body, "stored");
+  }
+  const Error error = error_of({.url = server.url("/silent")});
+  EXPECT_EQ(error.code(), ErrorCode::timeout) << error.to_string();
+  stop = true;
+}
+
+TEST_P(TransportConformance, a_slow_reader_of_an_upload_is_alive) {
+  if (std::string_view(GetParam().name) == "chosen") GTEST_SKIP() << "has the usual patience";
+  SlowReader server(std::size_t{6} << 20, 3s);
+  const std::string body(std::size_t{6} << 20, 'x');
+  Collector sink;
+  const auto outcome =
+      run({.method = Method::put, .url = server.url(), .body = as_bytes(body)}, sink);
+  EXPECT_TRUE(outcome) << outcome.error().to_string();
+  EXPECT_EQ(sink.head.status, 200);
 }
 
 TEST_P(TransportConformance, cancel_ends_queued_and_running_exchanges_later_with_canceled) {

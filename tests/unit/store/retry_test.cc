@@ -125,22 +125,58 @@ TEST_F(RetryTest, final_failures_are_not_tried_again) {
 TEST_F(RetryTest, a_lost_answer_is_repeated_only_when_twice_is_as_good_as_once) {
   const std::string body = "x";
   open({.lost = 1}, {.attempts_max = 3});
-  const auto put = [&](bool if_absent) {
+  const auto put = [&](const WriteCondition& condition) {
     return await<PutResult>([&](Done<PutResult> done) {
-      store->put({.key = "k", .body = as_bytes(body), .condition = {.if_absent = if_absent}},
-                 std::move(done));
+      store->put({.key = "k", .body = as_bytes(body), .condition = condition}, std::move(done));
     });
   };
-  EXPECT_FALSE(put(false));
+  EXPECT_FALSE(put({}));
   EXPECT_EQ(memory->counts().put, 3u);
   memory->erase("k");
-  EXPECT_FALSE(put(true));
+  EXPECT_FALSE(put({.if_absent = true}));
   EXPECT_EQ(memory->counts().put, 4u) << "the second try would find the first one's object";
+  const auto replaced = put({.if_match = memory->add("k", "old")});
+  EXPECT_EQ(replaced.error().retry(), Retry::unknown_effect);
+  EXPECT_EQ(memory->counts().put, 5u) << "the second try would find another version";
+  EXPECT_EQ(*memory->find("k"), body);
   const auto append = await<AppendResult>([&](Done<AppendResult> done) {
     store->append("log", 0, as_bytes(body), {}, std::move(done));
   });
   EXPECT_EQ(append.error().retry(), Retry::unknown_effect);
   EXPECT_EQ(memory->counts().append, 1u);
+}
+
+TEST_F(RetryTest, an_upload_survives_what_has_no_effect_and_its_end_is_not_repeated_blindly) {
+  open({.seed = 11, .error = 0.3, .throttle = 0.2});
+  const std::string body = "a part";
+  const auto upload = await<UploadId>(
+      [&](Done<UploadId> done) { store->create_upload("k", "text/csv", std::move(done)); });
+  ASSERT_TRUE(upload) << upload.error().to_string();
+  const auto part = await<UploadedPart>([&](Done<UploadedPart> done) {
+    store->upload_part(*upload, 1, as_bytes(body), {}, std::move(done));
+  });
+  ASSERT_TRUE(part) << part.error().to_string();
+  for (int i = 0; i < 50; ++i) {
+    const auto page = await<UploadsPage>(
+        [&](Done<UploadsPage> done) { store->list_uploads({}, std::move(done)); });
+    ASSERT_TRUE(page) << page.error().to_string();
+    ASSERT_EQ(page->uploads.size(), 1u);
+    EXPECT_EQ(page->uploads[0].upload.id, upload->id);
+  }
+  EXPECT_GT(faults.errors + faults.throttles, 10u);
+  const auto made = await<PutResult>([&](Done<PutResult> done) {
+    store->complete_upload({.upload = *upload, .parts = {*part}}, std::move(done));
+  });
+  ASSERT_TRUE(made) << made.error().to_string();
+  EXPECT_EQ(*memory->find("k"), body);
+  EXPECT_EQ(memory->content_type_of("k"), "text/csv");
+
+  open({.lost = 1}, {.attempts_max = 3});
+  const auto ended = await<PutResult>([&](Done<PutResult> done) {
+    store->complete_upload({.upload = {"k", "x"}, .parts = {}}, std::move(done));
+  });
+  EXPECT_EQ(ended.error().code(), ErrorCode::not_found);
+  EXPECT_EQ(memory->counts().complete_upload, 1u);
 }
 
 TEST_F(RetryTest, the_wait_is_at_least_what_the_service_asked_for) {

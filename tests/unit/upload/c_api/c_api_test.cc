@@ -49,7 +49,7 @@ class CApiTest : public testing::Test {
     return text.str();
   }
 
-  shoal::TemporaryDirectory directory_;
+  shoal::testing::TemporaryDirectory directory_;
   std::filesystem::path bucket_;
   std::string journal_;
   std::string url_;
