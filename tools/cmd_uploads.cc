@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "commands.h"
 #include "display.h"
 #include "flags.h"
+#include "state_directory.h"
 #include "tools/write/journals.h"
 #include "tools/write/sending.h"
 
@@ -51,8 +53,8 @@ Look look_at(const std::filesystem::path& journal) {
   auto note = write::read_note(journal);
   if (!note || !*note) {
     look.why = note ? Error(ErrorCode::not_found, "there is no note of what it is for beside it",
-                            "If a program made it: `shoal uploads URL --journal " +
-                                journal.string() + "` with the URL of that program.")
+                            "If a program made it: `shoal uploads URL`, with the URL that the "
+                            "program opens and the same --endpoint.")
                     : note.error();
     return look;
   }
@@ -67,35 +69,58 @@ Look look_at(const std::filesystem::path& journal) {
 
 Result<bool> is_meant(const UploadsFlags& flags, const Look& look) {
   if (flags.url.empty()) return true;
+  if (look.note.url.empty()) return false;
   SHOAL_TRY(const auto wanted, write::parse_object_address(flags.url));
   SHOAL_TRY(const auto has, write::parse_object_address(look.note.url));
   return wanted.bucket.scheme == has.bucket.scheme && wanted.bucket.bucket == has.bucket.bucket;
 }
 
+JournalNote note_of_flags(const UploadsFlags& flags, const std::filesystem::path& journal) {
+  JournalNote note{.url = flags.url, .command = "a program", .options = {}};
+  note.options.endpoint = flags.store.endpoint;
+  note.options.region = flags.store.region;
+  note.options.profile = flags.store.profile;
+  note.options.credentials_file = flags.store.credentials_file;
+  note.options.addressing = flags.store.addressing;
+  note.options.signature = flags.store.signature;
+  note.options.sign_requests = !flags.store.no_sign_request;
+  note.options.journal = journal;
+  return note;
+}
+
+// A journal that the user's words are the note of.
+Look look_with(const JournalNote& note) {
+  Look look{.journal = note.options.journal, .note = note, .pending = {}, .why = {}};
+  const auto uploader = open_paused(note);
+  if (uploader)
+    look.pending = (*uploader)->pending();
+  else
+    look.why = uploader.error();
+  return look;
+}
+
+// Where programs keep their journal that open this URL and name none.
+Result<std::filesystem::path> journal_of_programs(const UploadsFlags& flags) {
+  SHOAL_TRY(const auto location, store::parse_location(flags.url));
+  SHOAL_TRY(const auto config, flags.store.to_config());
+  return journal_directory("sdk", location, config);
+}
+
 Result<std::vector<Look>> looks_of(const UploadsFlags& flags) {
   std::vector<Look> looks;
   if (!flags.journal.empty()) {
-    Look look{.journal = flags.journal, .note = {}, .pending = {}, .why = {}};
-    look.note.url = flags.url;
-    look.note.options.endpoint = flags.store.endpoint;
-    look.note.options.region = flags.store.region;
-    look.note.options.profile = flags.store.profile;
-    look.note.options.credentials_file = flags.store.credentials_file;
-    look.note.options.addressing = flags.store.addressing;
-    look.note.options.signature = flags.store.signature;
-    look.note.options.sign_requests = !flags.store.no_sign_request;
-    look.note.options.journal = flags.journal;
-    SHOAL_TRY(const auto uploader, open_paused(look.note));
-    look.pending = uploader->pending();
-    looks.push_back(std::move(look));
+    looks.push_back(look_with(note_of_flags(flags, flags.journal)));
     return looks;
+  }
+  std::filesystem::path of_programs;
+  if (!flags.url.empty()) {
+    SHOAL_TRY(of_programs, journal_of_programs(flags));
   }
   SHOAL_TRY(const auto journals, write::list_journals());
   for (const auto& journal : journals) {
-    Look look = look_at(journal);
-    // Without a note nobody knows whether it is meant: it is shown.
-    const bool has_note = !look.note.url.empty();
-    SHOAL_TRY(const bool meant, has_note ? is_meant(flags, look) : Result<bool>(true));
+    Look look =
+        journal == of_programs ? look_with(note_of_flags(flags, journal)) : look_at(journal);
+    SHOAL_TRY(const bool meant, is_meant(flags, look));
     if (meant) looks.push_back(std::move(look));
   }
   return looks;
@@ -159,9 +184,21 @@ bool names(const std::string& text, const Look& look, std::uint64_t id) {
   return text == plain || text == look.journal.filename().string() + ":" + plain;
 }
 
+// Parts are taken off the bucket, too: a request for each upload that has some.
+constexpr auto kDiscardWait = std::chrono::minutes(1);
+
 Result<std::uint64_t> discard_from(const Look& look, const std::vector<std::uint64_t>& ids) {
-  SHOAL_TRY(const auto uploader, open_paused(look.note));
-  for (const std::uint64_t id : ids) SHOAL_CHECK_OK(uploader->discard(id));
+  write::EventLog events;
+  JournalNote note = look.note;
+  note.options.on_event = [&events](const UploadEvent& event) { events.add(event); };
+  SHOAL_TRY(const auto uploader, open_paused(note));
+  for (const std::uint64_t id : ids) {
+    events.expect_end(id);
+    SHOAL_CHECK_OK(uploader->discard(id));
+  }
+  if (!events.wait_for_ends(kDiscardWait))
+    return fail(ErrorCode::timeout, "giving up took longer than a minute, and some are left",
+                "Run the command again.");
   return ids.size();
 }
 

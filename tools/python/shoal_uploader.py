@@ -28,6 +28,7 @@ import ctypes
 import glob
 import os
 import threading
+import time
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint64, c_void_p
 from typing import Any, Dict, List, NamedTuple, Optional, Union
 
@@ -342,15 +343,19 @@ class Uploader:
         while True:
             # In slices, so that Ctrl-C is noticed while the library waits.
             slice_s = 1.0 if left is None else min(left, 1.0)
+            began = time.monotonic()
             try:
                 self._call(lambda handle: _check(
                     _library.shoal_uploader_flush(handle, _milliseconds(slice_s))))
                 return
             except UploadError as error:
+                # An upload that failed with "timeout" is told as soon as it is known.
+                if error.code != "timeout" or time.monotonic() - began < slice_s:
+                    raise
                 if left is not None:
                     left -= slice_s
-                if error.code != "timeout" or (left is not None and left <= 0):
-                    raise
+                    if left <= 0:
+                        raise
 
     def stats(self) -> Dict[str, int]:
         """Counts since the uploader was opened: accepted, pending, sent, refused, ..."""

@@ -12,6 +12,12 @@ bool is_hopeless(const Error& error) {
 
 void EventLog::add(const UploadEvent& event) {
   const std::lock_guard lock(mutex_);
+  const bool is_end =
+      event.kind == UploadEvent::Kind::sent || event.kind == UploadEvent::Kind::refused;
+  if (is_end && expected_.erase(event.id) > 0) {
+    ended_.notify_all();
+    return;
+  }
   switch (event.kind) {
     case UploadEvent::Kind::sent:
       if (event.is_recovered) ++recovered_.sent;
@@ -51,6 +57,21 @@ std::optional<Error> EventLog::take_first_delay() {
   if (delay_was_taken_ || !first_delay_) return std::nullopt;
   delay_was_taken_ = true;
   return first_delay_;
+}
+
+void EventLog::expect_end(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  expected_.insert(id);
+}
+
+void EventLog::expect_nothing(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  expected_.erase(id);
+}
+
+bool EventLog::wait_for_ends(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_for(lock, timeout, [&] { return expected_.empty(); });
 }
 
 EventLog::Recovered EventLog::recovered() const {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +33,12 @@ class EventLog {
   // Why something is being tried again, the first time that happens; nothing afterwards.
   [[nodiscard]] std::optional<Error> take_first_delay();
 
+  // To know when discarded work is off the journal: expect_end() before discard(), then wait.
+  // False: not all of it within `timeout`.
+  void expect_end(std::uint64_t id);
+  void expect_nothing(std::uint64_t id);  // the discard failed
+  [[nodiscard]] bool wait_for_ends(std::chrono::milliseconds timeout);
+
   struct Recovered {  // outcomes of work that an earlier process accepted
     std::uint64_t sent = 0;
     std::uint64_t refused = 0;
@@ -42,6 +51,8 @@ class EventLog {
  private:
   void add_failure_locked(const UploadEvent& event);
   mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable ended_;
+  std::set<std::uint64_t> expected_;  // ids of work that was discarded and has no outcome yet
   std::vector<Hopeless> hopeless_;
   std::optional<Error> first_delay_;
   bool delay_was_taken_ = false;

@@ -10,6 +10,8 @@ using namespace std::chrono_literals;
 
 // How long a bar may stand still, and a signal go unnoticed.
 constexpr auto kTick = 100ms;
+// Parts already sent are taken off the bucket meanwhile: a request that should not take longer.
+constexpr auto kDiscardWait = 10s;
 
 bool is_ready(const Upload& upload) {
   return upload.wait_for(0s) == std::future_status::ready;
@@ -112,10 +114,16 @@ void Sending::discard_failed() {
     if (work.is_waiting && !work.is_recovered && failed_keys_.contains(work.key))
       discard(work.id, work.key);
   failed_keys_.clear();
+  if (!parts_.events.wait_for_ends(kDiscardWait))
+    parts_.view.say(
+        "some of what failed is still being taken off the journal; `shoal uploads` "
+        "shows what is left of it");
 }
 
 void Sending::discard(std::uint64_t id, const std::string& key) {
+  parts_.events.expect_end(id);
   const auto discarded = parts_.uploader.discard(id);
+  if (!discarded) parts_.events.expect_nothing(id);
   // not_found: it has its outcome after all.
   if (discarded || discarded.error().code() == ErrorCode::not_found) return;
   parts_.view.say(Error(discarded.error())

@@ -60,8 +60,7 @@ class CApiTest : public testing::Test {
 TEST_F(CApiTest, bytes_arrive_and_the_result_says_so) {
   open();
   shoal_upload* upload = nullptr;
-  ErrorPointer error(
-      shoal_uploader_put_object(uploader_, "dir/key", "hello", 5, nullptr, &upload));
+  ErrorPointer error(shoal_uploader_put_object(uploader_, "dir/key", "hello", 5, nullptr, &upload));
   ASSERT_EQ(text_of(error), "");
   EXPECT_EQ(shoal_upload_wait(upload, -1), 1);
   EXPECT_EQ(shoal_upload_is_ready(upload), 1);
@@ -121,8 +120,8 @@ TEST_F(CApiTest, a_removed_object_is_gone) {
 
 TEST_F(CApiTest, an_error_belongs_to_the_caller_and_says_everything) {
   open();
-  const ErrorPointer error(shoal_uploader_put_object_from_file(
-      uploader_, "key", "/no/such/file", nullptr, nullptr));
+  const ErrorPointer error(
+      shoal_uploader_put_object_from_file(uploader_, "key", "/no/such/file", nullptr, nullptr));
   ASSERT_NE(error, nullptr);
   shoal_uploader_close(uploader_);
   uploader_ = nullptr;
