@@ -150,7 +150,7 @@ comes through a pipe, when so much has come or at its end.)");
       ->type_name("N");
   command->add_flag("--json", flags->json, "The result for programs");
   add_upload_flags(*command, flags->upload);
-  add_store_flags(*command, flags->store);
+  add_bucket_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] {
     write::SendView view("append", io);
     const auto done = append(*flags, io, view);

@@ -75,8 +75,8 @@ PutPlan plan_of(const PutFlags& flags, const ObjectAddress& target, write::SendV
   totals.files += plan.left_out.size();
   totals.failed += plan.left_out.size();
   if (plan.empty_directories > 0)
-    view.say(grouped(plan.empty_directories) +
-             " directories hold nothing: a bucket has no directories, nothing is made of them");
+    view.say("empty directories: " + grouped(plan.empty_directories) +
+             "; nothing is made of them, a bucket has no directories");
   return plan;
 }
 
@@ -172,7 +172,7 @@ Exit code 1: some could not be sent; each is named on standard error.)");
                     "Send again what an interrupted run has sent already");
   command->add_flag("--json", flags->json, "The result for programs");
   add_upload_flags(*command, flags->upload);
-  add_store_flags(*command, flags->store);
+  add_bucket_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] { exit_code = run_put_command(*flags, io); });
 }
 

@@ -187,7 +187,7 @@ versions. Exit code 1: something could not be removed, or was not there.)");
       ->type_name("N")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();
-  add_store_flags(*command, flags->store);
+  add_bucket_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] {
     if (!flags->recursive || flags->yes) catch_signals();
     exit_code = RmCommand(*flags, io).run();

@@ -97,7 +97,7 @@ Exit code 1: one of them is missing.)");
       ->add_option("urls", flags->urls, "URLs of objects, or of directories with '/' at their end")
       ->required();
   command->add_flag("--json", flags->json, "One JSON object per line");
-  add_store_flags(*command, flags->store);
+  add_bucket_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] {
     catch_signals();
     for (const std::string& url : flags->urls) {

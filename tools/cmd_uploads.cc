@@ -310,7 +310,7 @@ another process uses is shown with its owner; nothing can be given up there.
   command->add_option("--journal", flags->journal, "This journal only; needs the URL")
       ->type_name("DIR");
   command->add_flag("--json", flags->json, "For programs");
-  add_store_flags(*command, flags->store);
+  add_bucket_flags(*command, flags->store);
   command->callback([flags, &io, &exit_code] {
     const auto done = uploads(*flags, io);
     if (!done) complain(io, Error(done.error()).with_context("uploads"));

@@ -42,12 +42,12 @@ int run_shoal(int argc, char** argv) {
   add_ls(app, io, exit_code);
   add_cat(app, io, exit_code);
   add_cp(app, io, exit_code);
-  add_warm(app, io, exit_code);
   add_put(app, io, exit_code);
   add_append(app, io, exit_code);
   add_rm(app, io, exit_code);
   add_stat(app, io, exit_code);
   add_uploads(app, io, exit_code);
+  add_warm(app, io, exit_code);
   add_shuffle(app, io, exit_code);
   add_index(app, io, exit_code);
   add_bench(app, io, exit_code);

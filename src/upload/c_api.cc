@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -15,10 +16,24 @@
 
 // Translation only. Every function runs its work in guarded(), which lets no exception out.
 
+namespace {
+
+// Stable: programs compare them. shoal::name_of() is for people.
+const char* name_of_code(shoal::ErrorCode code) {
+  constexpr const char* kNames[] = {"not_found", "precondition", "permission", "throttled",
+                                    "timeout",   "unavailable",  "corrupt",    "no_space",
+                                    "limit",     "canceled",     "bad_input",  "unsupported",
+                                    "io",        "closed",       "bug"};
+  static_assert(std::size(kNames) == SHOAL_BUG);
+  return kNames[static_cast<std::size_t>(code)];
+}
+
+}  // namespace
+
 struct shoal_error {
   explicit shoal_error(const shoal::Error& error)
       : code(static_cast<int>(error.code()) + 1),
-        name(shoal::name_of(error.code())),
+        name(name_of_code(error.code())),
         message(error.message()),
         remedy(error.remedy()),
         text(error.to_string()) {}

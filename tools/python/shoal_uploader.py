@@ -109,7 +109,9 @@ class _Stats(ctypes.Structure):
 def _candidates() -> List[str]:
     here = os.path.dirname(os.path.abspath(__file__))
     tree = os.path.dirname(os.path.dirname(here))
-    found = [os.path.join(here, _NAME), os.path.join(here, "..", "lib", _NAME)]
+    # The last one is the place when both are installed: lib/shoal/python and lib.
+    found = [os.path.join(here, _NAME), os.path.join(here, "..", "lib", _NAME),
+             os.path.join(here, "..", "..", _NAME)]
     built = glob.glob(os.path.join(tree, "build*", "lib", _NAME))
     built += glob.glob(os.path.join(tree, "build", "*", "lib", _NAME))
     # The newest build, which is the one being worked on.
