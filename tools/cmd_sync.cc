@@ -9,8 +9,8 @@
 #include "commands.h"
 #include "flags.h"
 #include "shoal/uploader.h"
-#include "state_directory.h"
 #include "sync_view.h"
+#include "upload/state_directory.h"
 #include "upload/sync_run.h"
 #include "upload_flags.h"
 #include "upload_source.h"
@@ -89,7 +89,7 @@ class SyncCommand {
     RecoveredFailures recovered;
     if (uploader_options_.journal.empty())
       uploader_options_.journal =
-          journal_directory("sync", source_.location, source_.config, source_.local.root);
+          upload::journal_directory("sync", source_.location, source_.config, source_.local.root);
     uploader_options_.remember_sent = true;
     uploader_options_.on_event = [&](const UploadEvent& event) { recovered.on_event(event); };
     SHOAL_TRY(const auto uploader, open_uploader(source_.location.to_url(), uploader_options_));

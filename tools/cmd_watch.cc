@@ -9,8 +9,8 @@
 #include "commands.h"
 #include "flags.h"
 #include "shoal/uploader.h"
-#include "state_directory.h"
 #include "sys/inotify.h"
+#include "upload/state_directory.h"
 #include "upload/watcher.h"
 #include "upload_flags.h"
 #include "upload_source.h"
@@ -72,7 +72,8 @@ Result<int> watch(const WatchFlags& flags, const UploadSource& source, UploaderO
   upload::Watcher watcher(to_watch_options(flags, source, options), listing.pages(), *watches,
                           [&](const upload::WatchEvent& event) { view.show(event); });
   if (options.journal.empty())
-    options.journal = journal_directory("watch", source.location, source.config, source.local.root);
+    options.journal =
+        upload::journal_directory("watch", source.location, source.config, source.local.root);
   options.remember_sent = true;
   // Bounds the time of a stop: a full journal is waited for by the watcher.
   options.accept_timeout = std::chrono::seconds(1);

@@ -10,7 +10,7 @@
 
 #include <cstdlib>
 
-#include "tools/state_directory.h"
+#include "upload/state_directory.h"
 
 namespace shoal::tools {
 namespace {
@@ -53,13 +53,13 @@ TEST(StateDirectory, a_journal_belongs_to_one_source_and_one_bucket) {
   here.endpoint = "http://127.0.0.1:9000";
   store::StoreConfig there;
   there.endpoint = "http://127.0.0.1:9001";
-  const auto first = journal_directory("sync", location, here, "/data");
+  const auto first = upload::journal_directory("sync", location, here, "/data");
   EXPECT_EQ(first.parent_path(), "/s/uploads");
   EXPECT_EQ(first.filename().string().size(), std::string("sync-").size() + 16) << first;
-  EXPECT_EQ(first, journal_directory("sync", location, here, "/data"));
-  EXPECT_NE(first, journal_directory("watch", location, here, "/data"));
-  EXPECT_NE(first, journal_directory("sync", location, there, "/data"));
-  EXPECT_NE(first, journal_directory("sync", location, here, "/data2"));
+  EXPECT_EQ(first, upload::journal_directory("sync", location, here, "/data"));
+  EXPECT_NE(first, upload::journal_directory("watch", location, here, "/data"));
+  EXPECT_NE(first, upload::journal_directory("sync", location, there, "/data"));
+  EXPECT_NE(first, upload::journal_directory("sync", location, here, "/data2"));
   unsetenv("SHOAL_STATE");
 }
 
