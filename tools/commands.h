@@ -20,6 +20,8 @@ void add_cat(CLI::App& app, const Io& io, int& exit_code);
 void add_cp(CLI::App& app, const Io& io, int& exit_code);
 void add_warm(CLI::App& app, const Io& io, int& exit_code);
 void add_shuffle(CLI::App& app, const Io& io, int& exit_code);
+void add_sync(CLI::App& app, const Io& io, int& exit_code);
+void add_watch(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
 void add_bench(CLI::App& app, const Io& io, int& exit_code);
 // Hidden: the two processes behind a mount.

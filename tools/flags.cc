@@ -38,7 +38,7 @@ Result<store::StoreConfig> StoreFlags::to_config() const {
   return config;
 }
 
-void add_store_flags(CLI::App& app, StoreFlags& flags) {
+void add_bucket_flags(CLI::App& app, StoreFlags& flags) {
   const char* group = "Bucket";
   app.add_option("--endpoint", flags.endpoint,
                  "Address of the service, e.g. http://127.0.0.1:9000 (default: from environment or "
@@ -70,6 +70,10 @@ void add_store_flags(CLI::App& app, StoreFlags& flags) {
       ->type_name("VERSION")
       ->capture_default_str()
       ->group(group);
+}
+
+void add_store_flags(CLI::App& app, StoreFlags& flags) {
+  add_bucket_flags(app, flags);
   app.add_option("--volume", flags.volume,
                  "Directory of the volume, which holds index, image, cache and log (default: one "
                  "per dataset below /var/lib/shoal/volumes, or ~/.cache/shoal when not root)")

@@ -32,6 +32,8 @@ struct StoreFlags {
 
   [[nodiscard]] Result<store::StoreConfig> to_config() const;
 };
+// All but --volume: for commands that make no volume.
+void add_bucket_flags(CLI::App& app, StoreFlags& flags);
 void add_store_flags(CLI::App& app, StoreFlags& flags);
 
 // Flags of commands that read objects.

@@ -41,6 +41,8 @@ int run_shoal(int argc, char** argv) {
   add_cp(app, io, exit_code);
   add_warm(app, io, exit_code);
   add_shuffle(app, io, exit_code);
+  add_sync(app, io, exit_code);
+  add_watch(app, io, exit_code);
   add_index(app, io, exit_code);
   add_bench(app, io, exit_code);
   add_keeper(app, io, exit_code);

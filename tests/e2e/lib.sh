@@ -2,6 +2,7 @@
 # Sourced by the end-to-end scripts: finds the programs, makes the lab, and counts cases.
 #
 #   e2e_begin            needs SHOAL_PROGRAM (set by CTest); skips the script (77) when it cannot mount
+#   e2e_begin_unmounted  the same for scripts that mount nothing
 #   check NAME COMMAND   PASS or FAIL with the command's output
 #   e2e_end              prints the count, exits
 
@@ -12,10 +13,14 @@ root=$(cd "$here/../.." && pwd -P)
 
 cases_passed=0; cases_failed=0
 
-e2e_begin() {
+e2e_program() {
   : "${SHOAL_PROGRAM:=$root/build/release/bin/shoal}"
   [ -x "$SHOAL_PROGRAM" ] || die "no program at $SHOAL_PROGRAM: run this through tools/test, or set SHOAL_PROGRAM"
   shoal=$SHOAL_PROGRAM
+}
+e2e_begin_unmounted() { e2e_program; lab_begin "$(dirname "$SHOAL_PROGRAM")"; }
+e2e_begin() {
+  e2e_program
   local reason; reason=$(why_no_mount)
   [ -z "$reason" ] || { echo "SKIP $(basename "$(dirname "$0")"): $reason"; exit 77; }
   lab_begin "$(dirname "$SHOAL_PROGRAM")"
