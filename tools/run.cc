@@ -9,13 +9,16 @@ namespace shoal::tools {
 namespace {
 
 constexpr const char* kAbout =
-    "Mounts millions of small objects of an S3 or OSS bucket as one read-only file system.";
+    "Mounts millions of small objects of an S3 or OSS bucket as one read-only file system, and "
+    "sends "
+    "files to a bucket without making the program that wrote them wait.";
 
 constexpr const char* kFooter = R"(Examples:
   shoal mount s3://market-data/minute-bars /mnt/bars
   grep -rl '2026-01-05' /mnt/bars | head
   shoal status /mnt/bars
   shoal umount /mnt/bars
+  shoal put model.ckpt s3://models/run-7/
 
 Keys come from the environment (AWS_ACCESS_KEY_ID, ...; OSS_ACCESS_KEY_ID, ...), from
 ~/.aws/credentials and ~/.aws/config, or from ~/.ossutilconfig; never from the command line.
@@ -39,6 +42,11 @@ int run_shoal(int argc, char** argv) {
   add_ls(app, io, exit_code);
   add_cat(app, io, exit_code);
   add_cp(app, io, exit_code);
+  add_put(app, io, exit_code);
+  add_append(app, io, exit_code);
+  add_rm(app, io, exit_code);
+  add_stat(app, io, exit_code);
+  add_uploads(app, io, exit_code);
   add_warm(app, io, exit_code);
   add_shuffle(app, io, exit_code);
   add_sync(app, io, exit_code);
