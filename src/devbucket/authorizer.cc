@@ -78,6 +78,23 @@ std::unexpected<ApiError> refuse_mismatch(std::string_view to_sign, std::string_
   return refuse(std::move(error));
 }
 
+std::unexpected<ApiError> refuse_expired(Dialect dialect) {
+  if (dialect == Dialect::oss)
+    return refuse(403, "SecurityTokenExpired", "The security token you provided has expired.");
+  return refuse(400, "ExpiredToken", "The provided token has expired.");
+}
+
+// A signature that the present secret did not make was made by an earlier one, or by nobody we
+// know. `is_signed_with` tells for one key.
+ApiResult<void> check_signature(const KeySet& keys, const AccessKey& key, Dialect dialect,
+                                const auto& is_signed_with, const auto& refuse_other) {
+  if (is_signed_with(key)) return {};
+  for (const AccessKey& old : keys.retired)
+    if (old.id == key.id && old.token.reveal() == key.token.reveal() && is_signed_with(old))
+      return refuse_expired(dialect);
+  return refuse_other();
+}
+
 // "AK/20130524/us-east-1/s3/aws4_request"
 void split_credential(std::string_view credential, auto& claim) {
   claim.access_key = take(credential, '/');
@@ -158,20 +175,25 @@ ApiResult<Identity> Authorizer::check(const Request& request, std::int64_t now_s
 }
 
 ApiResult<Identity> Authorizer::check_anonymous(const Request& request) const {
-  if (!options_.keys.empty() && !(options_.allow_anonymous_read && is_reading(request)))
+  if (ring_.has_keys() && !(options_.allow_anonymous_read && is_reading(request)))
     return refuse(403, "AccessDenied", "Anonymous access is forbidden for this operation.");
   Identity identity;
   identity.payload_hash = request.headers.find("x-amz-content-sha256");
   return identity;
 }
 
-ApiResult<const AccessKey*> Authorizer::find_key(std::string_view id, std::string_view token,
-                                                 Dialect dialect) const {
-  const auto key = std::ranges::find(options_.keys, id, &AccessKey::id);
-  if (key == options_.keys.end())
+ApiResult<const AccessKey*> Authorizer::find_key(const KeySet& keys, std::string_view id,
+                                                 std::string_view token, Dialect dialect) {
+  const auto find_in = [&](const std::vector<AccessKey>& list) {
+    return std::ranges::find_if(list, [&](const AccessKey& key) {
+      return key.id == id && is_equal(key.token.reveal(), token);
+    });
+  };
+  if (const auto key = find_in(keys.valid); key != keys.valid.end()) return &*key;
+  if (find_in(keys.retired) != keys.retired.end()) return refuse_expired(dialect);
+  if (std::ranges::find(keys.valid, id, &AccessKey::id) == keys.valid.end())
     return refuse(403, "InvalidAccessKeyId",
                   "The access key id you provided does not exist in our records.");
-  if (is_equal(key->token.reveal(), token)) return &*key;
   if (dialect == Dialect::oss)
     return refuse(403, "InvalidSecurityToken", "The security token you provided is invalid.");
   return refuse(400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
@@ -230,7 +252,7 @@ ApiResult<void> Authorizer::check_scope(const Claim& claim, Dialect dialect) con
 
 std::string Authorizer::signing_key(const AccessKey& key, const Claim& claim,
                                     Dialect dialect) const {
-  std::string name = key.id;
+  std::string name = std::to_string(key.serial);
   for (const std::string_view part : {claim.date, claim.region, claim.service}) {
     name += '/';
     name += part;
@@ -278,7 +300,8 @@ ApiResult<Identity> Authorizer::check_aws(const Request& request, std::int64_t n
       return refuse(400, "InvalidRequest", "Missing required header: x-amz-content-sha256");
   }
   if (auto scope = check_scope(claim, Dialect::s3); !scope) return refuse(std::move(scope).error());
-  auto key = find_key(claim.access_key, token, Dialect::s3);
+  const auto keys = ring_.current();
+  auto key = find_key(*keys, claim.access_key, token, Dialect::s3);
   if (!key) return refuse(std::move(key).error());
   if (auto time = check_time(claim, now); !time) return refuse(std::move(time).error());
   auto headers = signed_headers_of(request, claim.signed_headers);
@@ -294,16 +317,21 @@ ApiResult<Identity> Authorizer::check_aws(const Request& request, std::int64_t n
                                       .region = claim.region,
                                       .service = claim.service,
                                       .timestamp = claim.timestamp};
-  const std::string signing = signing_key(**key, claim, Dialect::s3);
   const std::string canonical = store::s3::canonical_request(input);
   const std::string to_sign = store::s3::string_to_sign(canonical, scope);
-  if (!is_equal(store::s3::signature(signing, to_sign), claim.signature))
-    return refuse_mismatch(to_sign, canonical);
+  const auto is_signed_with = [&](const AccessKey& with) {
+    return is_equal(store::s3::signature(signing_key(with, claim, Dialect::s3), to_sign),
+                    claim.signature);
+  };
+  const auto refuse_other = [&] { return refuse_mismatch(to_sign, canonical); };
+  if (auto checked = check_signature(*keys, **key, Dialect::s3, is_signed_with, refuse_other);
+      !checked)
+    return refuse(std::move(checked).error());
   if (identity.payload_hash.starts_with("STREAMING-AWS4-HMAC-SHA256")) {
     const auto line = to_sign.find('\n', to_sign.find('\n') + 1) + 1;
-    identity.chunks = ChunkSigning{signing, std::string(claim.timestamp),
-                                   to_sign.substr(line, to_sign.find('\n', line) - line),
-                                   std::string(claim.signature)};
+    identity.chunks = ChunkSigning{
+        signing_key(**key, claim, Dialect::s3), std::string(claim.timestamp),
+        to_sign.substr(line, to_sign.find('\n', line) - line), std::string(claim.signature)};
   }
   return identity;
 }
@@ -328,7 +356,8 @@ ApiResult<Identity> Authorizer::check_oss_v4(const Request& request, std::int64_
   }
   if (auto scope = check_scope(claim, Dialect::oss); !scope)
     return refuse(std::move(scope).error());
-  auto key = find_key(claim.access_key, token, Dialect::oss);
+  const auto keys = ring_.current();
+  auto key = find_key(*keys, claim.access_key, token, Dialect::oss);
   if (!key) return refuse(std::move(key).error());
   if (auto time = check_time(claim, now); !time) return refuse(std::move(time).error());
 
@@ -346,9 +375,14 @@ ApiResult<Identity> Authorizer::check_oss_v4(const Request& request, std::int64_
                                        .timestamp = claim.timestamp};
   const std::string canonical = store::oss::v4_canonical_request(input);
   const std::string to_sign = store::oss::v4_string_to_sign(canonical, scope);
-  const std::string signing = signing_key(**key, claim, Dialect::oss);
-  if (!is_equal(store::hex(store::hmac_sha256(signing, to_sign)), claim.signature))
-    return refuse_mismatch(to_sign, canonical);
+  const auto is_signed_with = [&](const AccessKey& with) {
+    const std::string signing = signing_key(with, claim, Dialect::oss);
+    return is_equal(store::hex(store::hmac_sha256(signing, to_sign)), claim.signature);
+  };
+  const auto refuse_other = [&] { return refuse_mismatch(to_sign, canonical); };
+  if (auto checked = check_signature(*keys, **key, Dialect::oss, is_signed_with, refuse_other);
+      !checked)
+    return refuse(std::move(checked).error());
   Identity identity;
   identity.payload_hash = request.headers.find("x-oss-content-sha256");
   return identity;
@@ -375,7 +409,8 @@ ApiResult<Identity> Authorizer::check_oss_v1(const Request& request, std::int64_
     id = take(authorization, ':');
     signature = authorization;
   }
-  auto key = find_key(id, token, Dialect::oss);
+  const auto keys = ring_.current();
+  auto key = find_key(*keys, id, token, Dialect::oss);
   if (!key) return refuse(std::move(key).error());
   if (!time) return refuse(403, "AccessDenied", "The date of the signature is missing or invalid.");
   if (is_url && now > *time) return refuse(403, "AccessDenied", "Request has expired.");
@@ -390,8 +425,13 @@ ApiResult<Identity> Authorizer::check_oss_v1(const Request& request, std::int64_
       .headers = all_headers(request),
       .additional_headers = {}};
   const std::string to_sign = store::oss::v1_string_to_sign(input, date);
-  if (!is_equal(store::oss::v1_signature((*key)->secret, to_sign), signature))
-    return refuse_mismatch(to_sign, "");
+  const auto is_signed_with = [&](const AccessKey& with) {
+    return is_equal(store::oss::v1_signature(with.secret, to_sign), signature);
+  };
+  const auto refuse_other = [&] { return refuse_mismatch(to_sign, ""); };
+  if (auto checked = check_signature(*keys, **key, Dialect::oss, is_signed_with, refuse_other);
+      !checked)
+    return refuse(std::move(checked).error());
   return Identity{};
 }
 

@@ -15,6 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kChecksumNames = {"crc32", "crc32c", "crc64nvme", "sha1",
                                                             "sha256"};
 
+constexpr std::size_t kPieceBytes = 64u << 10;
+
 bool is_sha256(std::string_view text) {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -85,7 +87,18 @@ void BodyReceiver::take(std::string_view data) {
       text_ += data;
     return;
   }
-  while (!data.empty()) {
+  // A small object is written in one call, however many pieces it came in.
+  if (text_.size() + data.size() <= kPieceBytes) {
+    text_ += data;
+    return;
+  }
+  write_out(text_);
+  text_.clear();
+  write_out(data);
+}
+
+void BodyReceiver::write_out(std::string_view data) {
+  while (!data.empty() && !failure_) {
     const ssize_t count = ::write(staged_->file.get(), data.data(), data.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
@@ -104,6 +117,7 @@ ApiResult<void> BodyReceiver::finish() {
   if (!failure_ && decoder_) {
     if (auto ended = decoder_->finish(); !ended) failure_ = std::move(ended).error();
   }
+  if (staged_) write_out(text_);
   if (failure_) return refuse(std::move(*failure_));
   if (expected_bytes_ && *expected_bytes_ != size_bytes_)
     return refuse(400, "IncompleteBody",

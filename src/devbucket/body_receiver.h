@@ -48,12 +48,13 @@ class BodyReceiver {
   };
   void read_promises(const Request& request, const Identity& identity);
   void take(std::string_view data);
+  void write_out(std::string_view data);
   ApiResult<void> check_checksums();
 
   std::shared_ptr<DiskBucket> bucket_;
   std::optional<DiskBucket::Staged> staged_;
   std::size_t text_bytes_max_ = 0;
-  std::string text_;
+  std::string text_;  // of a staged body: what is not in its file yet
   std::uint64_t size_bytes_ = 0;
   std::optional<ApiError> failure_;
 

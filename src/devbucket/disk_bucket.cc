@@ -95,7 +95,7 @@ void DiskBucket::discard(const Staged& staged) {
 }
 
 ApiResult<std::string> DiskBucket::commit(std::string_view key, Staged staged,
-                                          const ObjectMeta& meta, bool must_be_new) {
+                                          const ObjectMeta& meta, const Condition& condition) {
   struct stat stat {};
   if (::fstat(staged.file.get(), &stat) != 0) return refuse_errno("look at the body's file");
   const bool is_kept = write_attribute(staged.file.get(), encode_meta(meta, stat));
@@ -105,9 +105,13 @@ ApiResult<std::string> DiskBucket::commit(std::string_view key, Staged staged,
     return error;
   }
   const std::lock_guard lock(names_mutex_);
-  if (must_be_new && open(key)) {
-    discard(staged);
-    return refuse(412, "PreconditionFailed", "The object exists already.");
+  if (condition) {
+    const auto present = open(key);
+    auto allowed = condition(present ? &*present : nullptr);
+    if (!allowed) {
+      discard(staged);
+      return refuse(std::move(allowed).error());
+    }
   }
   if (auto placed = rename_locked(staged.path, key); !placed) {
     discard(staged);

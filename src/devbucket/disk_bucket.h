@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,11 +39,13 @@ class DiskBucket {
     std::string path;
   };
   [[nodiscard]] ApiResult<Staged> stage();
-  // Gives a staged file its record and its place, replacing what is there unless `must_be_new`
-  // (then PreconditionFailed). Returns the ETag: meta's, or one of size and time where the file
-  // system cannot keep the record.
+  // Judges the object that is to be replaced (null: there is none) while no other write can.
+  using Condition = std::function<ApiResult<void>(const OpenObject* present)>;
+  // Gives a staged file its record and its place, replacing what is there if `condition` (none:
+  // always) has nothing against it. Returns the ETag: meta's, or one of size and time where the
+  // file system cannot keep the record.
   [[nodiscard]] ApiResult<std::string> commit(std::string_view key, Staged staged,
-                                              const ObjectMeta& meta, bool must_be_new);
+                                              const ObjectMeta& meta, const Condition& condition);
   // Removes a staged file that is not wanted.
   void discard(const Staged& staged);
   // Stores the record of a file whose bytes changed in place.

@@ -35,6 +35,7 @@ FaultDecision Faults::decide(RequestClass kind, TimePoint now) {
   else if (falls_in(plan.error))
     decision.action = FaultAction::error;
   decision.is_empty_page = kind == RequestClass::list && rng.unit() < options_.list_empty_page;
+  decision.is_failed_complete = kind == RequestClass::other && rng.unit() < options_.complete_error;
   decision.place = rng.next();
   return decision;
 }

@@ -24,6 +24,7 @@ struct FaultPlan {
 struct FaultOptions {
   std::array<FaultPlan, kRequestClasses> plans;
   double list_empty_page = 0;
+  double complete_error = 0;
   std::uint64_t seed = 1;
 };
 
@@ -39,7 +40,8 @@ struct FaultDecision {
   FaultAction action = FaultAction::none;
   std::chrono::milliseconds latency{0};
   bool is_empty_page = false;
-  std::uint64_t place = 0;  // any number: which bit of the body is wrong
+  bool is_failed_complete = false;  // 200 with an error in the body, and nothing is done
+  std::uint64_t place = 0;          // any number: which bit of the body is wrong
 };
 
 // Decides what happens to each request. The n-th request of a class meets the same fate in every

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kIdBytes = 32;
 constexpr std::size_t kNumberDigits = 5;
+constexpr std::size_t kMd5Digits = 32;
 
 bool is_id(std::string_view text) {
   return text.size() == kIdBytes && std::ranges::all_of(text, [](char c) {
@@ -104,19 +105,19 @@ std::vector<UploadInfo> Uploads::list() const {
   return uploads;
 }
 
-ApiResult<void> Uploads::add_part(std::string_view id, std::uint32_t number,
-                                  std::string_view md5_hex, const DiskBucket::Staged& staged) {
-  const std::string prefix = part_prefix(number);
-  const std::string name = prefix + std::string(md5_hex);
+ApiResult<void> Uploads::add_part(std::string_view id, const UploadPart& part,
+                                  const DiskBucket::Staged& staged) {
+  std::string name = part_prefix(part.number) + part.md5_hex;
+  if (part.crc64) name += "-" + std::to_string(*part.crc64);
   const std::vector<UploadPart> before = parts(id);
   const std::string target = directory_of(id) + "/" + name;
   if (::renameat(bucket_.root(), staged.path.c_str(), AT_FDCWD, target.c_str()) != 0) {
     if (errno == ENOENT) return refuse_missing();
     return refuse(500, "InternalError", std::string("store the part: ") + std::strerror(errno));
   }
-  for (const UploadPart& part : before)
-    if (part.number == number && part.md5_hex != md5_hex)
-      ::unlinkat(bucket_.root(), part.path.c_str(), 0);
+  for (const UploadPart& old : before)
+    if (old.number == part.number && !old.path.ends_with("/" + name))
+      ::unlinkat(bucket_.root(), old.path.c_str(), 0);
   return {};
 }
 
@@ -132,7 +133,12 @@ std::vector<UploadPart> Uploads::parts(std::string_view id) const {
         ::stat(it->path().c_str(), &stat) != 0)
       continue;
     std::from_chars(name.data(), name.data() + kNumberDigits, part.number);
-    part.md5_hex = name.substr(kNumberDigits + 1);
+    part.md5_hex = name.substr(kNumberDigits + 1, kMd5Digits);
+    std::uint64_t crc64 = 0;
+    if (const std::size_t at = kNumberDigits + 1 + kMd5Digits + 1;
+        name.size() > at &&
+        std::from_chars(name.data() + at, name.data() + name.size(), crc64).ec == std::errc())
+      part.crc64 = crc64;
     part.size_bytes = static_cast<std::uint64_t>(stat.st_size);
     part.mtime_seconds = stat.st_mtim.tv_sec;
     part.path = std::string(kStateDirectory) + "/uploads/" + std::string(id) + "/" + name;

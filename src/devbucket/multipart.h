@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,7 +11,8 @@
 #include "devbucket/disk_bucket.h"
 
 // Multipart uploads under way, kept below the bucket's state directory so that they survive a
-// restart: uploads/ID/info (the key and the headers) and uploads/ID/NNNNN-MD5 (the parts).
+// restart: uploads/ID/info (the key and the headers) and uploads/ID/NNNNN-MD5[-CRC64] (the
+// parts).
 
 namespace shoal::devbucket {
 
@@ -23,6 +25,7 @@ struct UploadInfo {
 struct UploadPart {
   std::uint32_t number = 0;
   std::string md5_hex;
+  std::optional<std::uint64_t> crc64;  // known of parts that came in OSS's dialect
   std::uint64_t size_bytes = 0;
   std::int64_t mtime_seconds = 0;
   std::string path;  // below the bucket
@@ -39,8 +42,8 @@ class Uploads {
   // All of them by key, then by id.
   [[nodiscard]] std::vector<UploadInfo> list() const;
   // A part replaces an earlier one of its number.
-  [[nodiscard]] ApiResult<void> add_part(std::string_view id, std::uint32_t number,
-                                         std::string_view md5_hex,
+  // Number and sums of `part` count; the rest is the file's.
+  [[nodiscard]] ApiResult<void> add_part(std::string_view id, const UploadPart& part,
                                          const DiskBucket::Staged& staged);
   [[nodiscard]] std::vector<UploadPart> parts(std::string_view id) const;
   void remove(std::string_view id);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
+#include "base/crc64.h"
 #include "devbucket/byte_range.h"
 #include "devbucket/copy_source.h"
 #include "devbucket/dates.h"
@@ -129,24 +133,39 @@ std::string raw_md5(std::string_view hex) {
   return raw;
 }
 
+// Moves a file's bytes to the end of another inside the kernel, which on file systems that share
+// blocks moves nothing at all.
+ApiResult<void> append_file(int source, std::uint64_t bytes, int target) {
+  while (bytes > 0) {
+    const ssize_t count = ::copy_file_range(source, nullptr, target, nullptr, bytes, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      const std::string why = count == 0 ? "it is shorter than it was" : std::strerror(errno);
+      return refuse(count < 0 && errno == ENOSPC ? 507 : 500, "InternalError",
+                    "join the parts on disk: " + why);
+    }
+    bytes -= static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
 // Writes the parts one after the other; returns the record of the whole.
 ApiResult<ObjectMeta> join_parts(const DiskBucket& bucket, const std::vector<UploadPart>& parts,
-                                 int target, Dialect dialect) {
-  CopySums sums;
+                                 int target) {
   std::string digests;
+  std::optional<std::uint64_t> crc64 = 0;
   for (const UploadPart& part : parts) {
-    const ObjectSource source{ObjectBytes(open_below(bucket.root(), part.path, O_RDONLY)),
-                              part.size_bytes,
-                              part.mtime_seconds,
-                              {}};
-    if (auto done = append_range(source, 0, part.size_bytes, target, sums); !done)
+    const UniqueFd source = open_below(bucket.root(), part.path, O_RDONLY);
+    if (auto done = append_file(source.get(), part.size_bytes, target); !done)
       return refuse(std::move(done).error());
     digests += raw_md5(part.md5_hex);
+    crc64 = crc64 && part.crc64 ? std::optional(crc64_combine(*crc64, *part.crc64, part.size_bytes))
+                                : std::nullopt;
   }
   ObjectMeta meta;
   meta.etag = store::hex(store::md5(digests)) + "-" + std::to_string(parts.size());
   meta.type = ObjectType::multipart;
-  if (dialect == Dialect::oss) meta.crc64 = sums.crc64.value();
+  meta.crc64 = crc64;
   return meta;
 }
 
@@ -171,14 +190,17 @@ Service::Answer Service::upload_part(Exchange& exchange) {
   Uploads uploads(*exchange.bucket.disk);
   const std::string id = param(request, "uploadId");
   if (auto info = uploads.find(id, request.key); !info) return refuse(std::move(info).error());
-  const std::string md5 = exchange.body->md5_hex();
+  UploadPart sums;
+  sums.number = *part;
+  sums.md5_hex = exchange.body->md5_hex();
+  sums.crc64 = exchange.body->crc64();
   const DiskBucket::Staged staged = exchange.body->take_staged();
-  if (auto added = uploads.add_part(id, *part, md5, staged); !added) {
+  if (auto added = uploads.add_part(id, sums, staged); !added) {
     exchange.bucket.disk->discard(staged);
     return refuse(std::move(added).error());
   }
   Response response;
-  response.add_header("ETag", quoted_etag(md5, request.dialect));
+  response.add_header("ETag", quoted_etag(sums.md5_hex, request.dialect));
   for (const auto& [name, value] : exchange.body->checksums()) response.add_header(name, value);
   if (const auto crc = exchange.body->crc64()) response.add_header("x-oss-hash-crc64ecma", *crc);
   return response;
@@ -200,7 +222,11 @@ Service::Answer Service::upload_part_copy(const Exchange& exchange) {
   auto staged = exchange.bucket.disk->stage();
   if (!staged) return refuse(std::move(staged).error());
   auto copied = copy_range(from->source, range.offset, range.length, staged->file.get());
-  ApiResult<void> added = copied ? uploads.add_part(id, *part, copied->md5_hex, *staged)
+  UploadPart sums;
+  sums.number = *part;
+  if (copied) sums.md5_hex = copied->md5_hex;
+  if (copied) sums.crc64 = copied->crc64;
+  ApiResult<void> added = copied ? uploads.add_part(id, sums, *staged)
                                  : ApiResult<void>(refuse(std::move(copied).error()));
   if (!added) {
     exchange.bucket.disk->discard(*staged);
@@ -218,6 +244,14 @@ Service::Answer Service::complete_upload(Exchange& exchange) {
   const Request& request = exchange.request;
   DiskBucket& bucket = *exchange.bucket.disk;
   const bool is_oss = request.dialect == Dialect::oss;
+  if (exchange.fault.is_failed_complete) {
+    counters_.inject(exchange.kind, FaultAction::error);
+    Response late = error_response(
+        {500, "InternalError", "We encountered an internal error. Please try again.", {}, {}},
+        request, exchange.request_id);
+    late.status = 200;  // real services send it before they know
+    return late;
+  }
   Uploads uploads(bucket);
   const std::string id = param(request, "uploadId");
   auto info = uploads.find(id, request.key);
@@ -235,14 +269,13 @@ Service::Answer Service::complete_upload(Exchange& exchange) {
   if (!chosen) return refuse(std::move(chosen).error());
   auto staged = bucket.stage();
   if (!staged) return refuse(std::move(staged).error());
-  auto meta = join_parts(bucket, *chosen, staged->file.get(), request.dialect);
+  auto meta = join_parts(bucket, *chosen, staged->file.get());
   if (!meta) {
     bucket.discard(*staged);
     return refuse(std::move(meta).error());
   }
   meta->headers = std::move(info->headers);
-  const bool must_be_new = request.headers.find("if-none-match") == "*";
-  auto etag = bucket.commit(request.key, std::move(*staged), *meta, must_be_new);
+  auto etag = bucket.commit(request.key, std::move(*staged), *meta, write_condition(request));
   if (!etag) return refuse(std::move(etag).error());
   uploads.remove(id);
   std::string xml = head("CompleteMultipartUploadResult", request);
@@ -251,7 +284,7 @@ Service::Answer Service::complete_upload(Exchange& exchange) {
   append_element(xml, "ETag", quoted_etag(*etag, request.dialect));
   Response response = xml_response(xml + "</CompleteMultipartUploadResult>");
   if (is_oss) response.add_header("ETag", quoted_etag(*etag, request.dialect));
-  if (meta->crc64) response.add_header("x-oss-hash-crc64ecma", *meta->crc64);
+  if (is_oss && meta->crc64) response.add_header("x-oss-hash-crc64ecma", *meta->crc64);
   return response;
 }
 
@@ -313,10 +346,15 @@ Service::Answer Service::list_uploads(const Exchange& exchange) {
   const std::string id_marker = param(request, "upload-id-marker");
   const std::uint32_t count_max =
       std::min(number(param(request, "max-uploads")).value_or(1000), 1000u);
-  append_element(xml, "KeyMarker", key_marker);
+  const bool is_url_encoded = param(request, "encoding-type") == "url";
+  const auto encoded = [is_url_encoded](const std::string& name) {
+    return is_url_encoded ? store::percent_encode(name, /*keep_slash=*/true) : name;
+  };
+  if (is_url_encoded) append_element(xml, "EncodingType", "url");
+  append_element(xml, "KeyMarker", encoded(key_marker));
   append_element(xml, "UploadIdMarker", id_marker);
   append_element(xml, "MaxUploads", std::uint64_t{count_max});
-  append_element(xml, "Prefix", prefix);
+  append_element(xml, "Prefix", encoded(prefix));
   std::uint32_t count = 0;
   bool is_truncated = false;
   UploadInfo last;
@@ -331,7 +369,7 @@ Service::Answer Service::list_uploads(const Exchange& exchange) {
         break;
       }
       xml += "<Upload>";
-      append_element(xml, "Key", upload.key);
+      append_element(xml, "Key", encoded(upload.key));
       append_element(xml, "UploadId", upload.id);
       xml += "<Initiated>";
       append_iso_date(xml, upload.created_seconds);
@@ -341,7 +379,7 @@ Service::Answer Service::list_uploads(const Exchange& exchange) {
     }
   }
   if (is_truncated) {
-    append_element(xml, "NextKeyMarker", last.key);
+    append_element(xml, "NextKeyMarker", encoded(last.key));
     append_element(xml, "NextUploadIdMarker", last.id);
   }
   append_element(xml, "IsTruncated", is_truncated ? "true" : "false");

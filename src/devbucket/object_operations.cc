@@ -68,27 +68,11 @@ void add_content_range(Response& response, const ByteRange& range, std::uint64_t
                                            std::to_string(size));
 }
 
-// Whether a request only wants to create: If-None-Match: *, or OSS's own word for it.
-bool must_be_new(const Request& request) {
-  return request.headers.find("if-none-match") == "*" ||
-         request.headers.find("x-oss-forbid-overwrite") == "true";
-}
-
-// OSS has its own code for an object that is in the way.
-ApiError for_dialect(ApiError error, const Request& request) {
-  if (error.status == 412 && request.headers.find("x-oss-forbid-overwrite") == "true") {
-    error.status = 409;
-    error.code = "FileAlreadyExists";
-    error.message = "The object you specified already exists and can not be overwritten.";
-  }
-  return error;
-}
-
 // The first append makes the object.
 ApiResult<ObjectMeta> start_appendable(DiskBucket& bucket, std::string_view key, BodyReceiver& body,
                                        std::vector<std::pair<std::string, std::string>> headers) {
   ObjectMeta meta{body.md5_hex(), ObjectType::appendable, body.crc64(), std::move(headers)};
-  auto etag = bucket.commit(key, body.take_staged(), meta, /*must_be_new=*/false);
+  auto etag = bucket.commit(key, body.take_staged(), meta, /*condition=*/nullptr);
   if (!etag) return refuse(std::move(etag).error());
   return meta;
 }
@@ -162,17 +146,11 @@ Service::Answer Service::put_object(Exchange& exchange) {
   const Request& request = exchange.request;
   auto headers = kept_headers(request);
   if (!headers) return refuse(std::move(headers).error());
-  if (const auto match = request.headers.find("if-match"); !match.empty()) {
-    auto object = exchange.bucket.disk->open(request.key);
-    if (!object) return refuse(std::move(object).error());
-    auto conditions = check_conditions(request, "", object->meta.etag, object->stat.st_mtim.tv_sec);
-    if (!conditions) return refuse(std::move(conditions).error());
-  }
   const ObjectMeta meta{exchange.body->md5_hex(), ObjectType::normal, exchange.body->crc64(),
                         std::move(*headers)};
   auto etag = exchange.bucket.disk->commit(request.key, exchange.body->take_staged(), meta,
-                                           must_be_new(request));
-  if (!etag) return refuse(for_dialect(std::move(etag).error(), request));
+                                           write_condition(request));
+  if (!etag) return refuse(std::move(etag).error());
   Response response;
   response.add_header("ETag", quoted_etag(*etag, request.dialect));
   for (const auto& [name, value] : exchange.body->checksums()) response.add_header(name, value);
@@ -201,8 +179,8 @@ Service::Answer Service::copy_object(Exchange& exchange) {
   meta.etag = copied->md5_hex;
   if (request.dialect == Dialect::oss) meta.crc64 = copied->crc64;
   auto etag =
-      exchange.bucket.disk->commit(request.key, std::move(*staged), meta, must_be_new(request));
-  if (!etag) return refuse(for_dialect(std::move(etag).error(), request));
+      exchange.bucket.disk->commit(request.key, std::move(*staged), meta, write_condition(request));
+  if (!etag) return refuse(std::move(etag).error());
   std::string xml(kXmlDeclaration);
   xml += "<CopyObjectResult><LastModified>";
   append_iso_date(xml, now_seconds());

@@ -98,6 +98,25 @@ ApiResult<void> check_conditions(const Request& request, std::string_view prefix
   return refuse(304, "NotModified", "Not Modified");
 }
 
+DiskBucket::Condition write_condition(const Request& request) {
+  const std::string_view match = request.headers.find("if-match");
+  const bool is_forbidden = request.headers.find("x-oss-forbid-overwrite") == "true";
+  const bool must_be_new = is_forbidden || request.headers.find("if-none-match") == "*";
+  if (match.empty() && !must_be_new) return nullptr;
+  return [=](const DiskBucket::OpenObject* present) -> ApiResult<void> {
+    if (must_be_new && present != nullptr)
+      return is_forbidden
+                 ? refuse(409, "FileAlreadyExists",
+                          "The object you specified already exists and can not be overwritten.")
+                 : refuse(412, "PreconditionFailed", "The object exists already.");
+    if (match.empty()) return {};
+    if (present == nullptr) return refuse(404, "NoSuchKey", "The specified key does not exist.");
+    if (names_etag(match, present->meta.etag)) return {};
+    return refuse(412, "PreconditionFailed",
+                  "At least one of the pre-conditions you specified did not hold");
+  };
+}
+
 ApiResult<std::vector<std::pair<std::string, std::string>>> kept_headers(const Request& request) {
   constexpr std::array<std::string_view, 6> kKept = {"cache-control",    "content-disposition",
                                                      "content-encoding", "content-language",

@@ -30,6 +30,10 @@ struct ObjectSource {
 [[nodiscard]] ApiResult<void> check_conditions(const Request& request, std::string_view prefix,
                                                std::string_view etag, std::int64_t mtime_seconds);
 
+// What a write's headers want of the object it replaces: If-Match, If-None-Match: * and
+// x-oss-forbid-overwrite; nothing when there are none. Holds on to the request.
+[[nodiscard]] DiskBucket::Condition write_condition(const Request& request);
+
 // The headers of a request that are kept with an object.
 [[nodiscard]] ApiResult<std::vector<std::pair<std::string, std::string>>> kept_headers(
     const Request& request);

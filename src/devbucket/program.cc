@@ -78,6 +78,11 @@ void add_fault_options(CLI::App& app, FaultOptions& faults) {
                  "Probability that a page of a version 2 listing is empty and to be continued")
       ->check(probability)
       ->group("Shaping and faults: list");
+  app.add_option("--complete-error", faults.complete_error,
+                 "Probability that completing an upload is answered with 200 and an error in the "
+                 "body, and does nothing")
+      ->check(probability)
+      ->group("Shaping and faults: other");
   app.add_option("--seed", faults.seed, "Repeats the same faults in the same order")
       ->capture_default_str();
 }
@@ -90,6 +95,9 @@ void add_options(CLI::App& app, ProgramOptions& options) {
   app.add_option("--port-file", options.port_file, "Write the port number to this file when ready");
   app.add_option("--threads", options.server.thread_count, "Threads (default: one per processor)")
       ->check(CLI::Range(1, 256));
+  app.add_option("--keys-file", options.server.auth.keys_file,
+                 "Accept the keys in this file too: lines 'id secret [token]', read again when the "
+                 "file changes; what stood there before is refused as expired");
   app.add_flag("--anonymous-read", options.server.auth.allow_anonymous_read,
                "Accept unsigned requests that only read");
   app.add_option("--region", options.server.auth.region, "Refuse signatures for another region");
@@ -142,14 +150,15 @@ int serve(ProgramOptions& options) {
 
   auto server = Server::start(options.server);
   if (!server) return report(server.error());
+  const std::string& keys_file = options.server.auth.keys_file;
   const std::size_t keys = options.server.auth.keys.size();
-  if (keys == 0)
+  if (keys == 0 && keys_file.empty())
     fmt::print(
         "shoal-devbucket: no keys in the environment: only anonymous (unsigned) requests are "
         "accepted, and all of those\n");
-  fmt::print("shoal-devbucket: serving {} on http://{}:{} ({} key{} accepted)\n",
+  fmt::print("shoal-devbucket: serving {} on http://{}:{} ({} key{} accepted{})\n",
              options.server.directory, options.server.bind_address, (*server)->port(), keys,
-             keys == 1 ? "" : "s");
+             keys == 1 ? "" : "s", keys_file.empty() ? "" : " and those in " + keys_file);
   std::fflush(stdout);
   if (!options.port_file.empty() && !write_port_file(options.port_file, (*server)->port()))
     return report(Error(ErrorCode::io, "write the port file " + options.port_file,

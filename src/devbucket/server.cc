@@ -99,6 +99,10 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   SHOAL_TRY(auto buckets, Buckets::open(options.directory, options.invented));
+  if (!options.auth.keys_file.empty()) {
+    const auto keys = read_keys_file(options.auth.keys_file);
+    if (!keys) return fail(Error(keys.error()));
+  }
   raise_file_limit();
   const unsigned threads = options.thread_count != 0
                                ? options.thread_count

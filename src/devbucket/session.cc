@@ -17,7 +17,8 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
-constexpr std::size_t kBufferBytesMax = 128u << 10;
+constexpr std::size_t kBufferBytesMax = 256u << 10;
+constexpr std::size_t kBodyReadBytes = 128u << 10;     // of a socket at once
 constexpr std::uint64_t kBlockBytes = 256u << 10;      // of a body per write
 constexpr std::uint64_t kDiscardBytesMax = 64u << 20;  // of a refused body before hanging up
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -108,6 +109,8 @@ void Session::send_continue() {
 }
 
 void Session::read_body() {
+  // Beast reads as much as there is room for, 512 bytes without any.
+  buffer_.reserve(std::max(buffer_.size(), kBodyReadBytes));
   waiting_since_ = system_clock().now();
   http::async_read_some(
       socket_, buffer_, *parser_,

@@ -37,7 +37,7 @@ class Journal {
   struct Options {
     std::filesystem::path directory;
     std::string bucket;  // "s3://bucket": a journal belongs to one bucket of one endpoint
-    std::string endpoint;
+    std::string endpoint{};
     bool sync = true;
   };
   // Made when it is missing. precondition: another process has it, or it is of another bucket.

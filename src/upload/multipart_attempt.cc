@@ -26,9 +26,10 @@ std::int64_t seconds_of(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// Parts of the usual size, or larger ones where 10,000 of them would not do: whole MiB.
+// Parts of the usual size, or whole MiB where 10,000 of them would not do.
 std::uint64_t part_bytes_for(std::uint64_t size, std::uint64_t usual) {
-  return std::max(usual, round_up((size + format::kPartsMax - 1) / format::kPartsMax, 1ull << 20));
+  if (size <= usual * format::kPartsMax) return usual;
+  return round_up((size + format::kPartsMax - 1) / format::kPartsMax, 1ull << 20);
 }
 
 // Whether the open file has the bytes it had. Its change time may have moved because it was renamed

@@ -96,6 +96,8 @@ class RemoteBench final : public Bench {
     }
     store_ = make(options_.bucket);
     can_append = options_.scheme == Scheme::oss;
+    can_write_if_match = options_.scheme == Scheme::s3;
+    has_crc64 = options_.scheme == Scheme::oss;
     part_bytes_min = options_.scheme == Scheme::oss ? 100 << 10 : 5 << 20;
   }
   ~RemoteBench() override {
@@ -122,6 +124,7 @@ class RemoteBench final : public Bench {
                        ? s3::make_service(bucket, config, options_.credentials)
                        : oss::make_service(bucket, config, options_.credentials);
     EXPECT_TRUE(service) << service.error().to_string();
+    service->renew = options_.renew;
     return make_remote_store(*loop_, *transport_, nullptr, std::move(*service));
   }
   static CredentialSources no_sources() {

@@ -28,6 +28,8 @@ class Bench {
   [[nodiscard]] virtual std::unique_ptr<ObjectStore> missing_bucket() = 0;
 
   bool can_append = true;
+  bool can_write_if_match = true;
+  bool has_crc64 = true;
   // Keys that are no paths: empty components, '.' and '..', a trailing slash.
   bool can_hold_any_key = true;
   std::size_t part_bytes_min = 0;
@@ -42,6 +44,8 @@ struct RemoteOptions {
   std::string bucket;
   std::optional<Credentials> credentials;
   bool over_curl = false;  // plain http by libcurl too, not by the ring transport
+  // Looks the credentials up again; null: they are what they are.
+  std::function<Result<std::optional<Credentials>>()> renew = nullptr;
 };
 
 struct Implementation {

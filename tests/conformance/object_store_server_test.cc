@@ -3,6 +3,10 @@
 // Method: the dev bucket with its own region or clock, and clients with wrong credentials, wrong
 // regions and wrong clocks.
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "dev_bucket.h"
 #include "object_store_bench.h"
@@ -110,6 +114,89 @@ TEST_F(ObjectStoreServer, the_servers_clock_is_learned_from_the_refusal) {
     const auto info = head(*fresh);
     EXPECT_TRUE(info) << info.error().to_string();
   }
+}
+
+// A credentials file that is written anew while the store lives.
+class KeysFile {
+ public:
+  KeysFile()
+      : path_((std::filesystem::temp_directory_path() /
+               ("shoal-conformance-keys-" + std::to_string(::getpid())))
+                  .string()) {}
+  ~KeysFile() { std::filesystem::remove(path_); }
+  void write(const std::string& secret, const std::string& token) {
+    std::ofstream(path_ + ".new") << "changing " << secret << ' ' << token << '\n';
+    std::filesystem::rename(path_ + ".new", path_);
+    now = {"changing", Secret(secret), Secret(token), "the file"};
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  Credentials now;
+
+ private:
+  std::string path_;
+};
+
+TEST_F(ObjectStoreServer, credentials_that_were_renewed_are_found_by_themselves) {
+  KeysFile file;
+  file.write("secret-1", "token-1");
+  std::string why;
+  const auto server = DevBucket::start({"--keys-file", file.path()}, why);
+  if (!server) GTEST_SKIP() << why;
+  int token = 1;
+  for (const auto& [scheme, version] :
+       {std::pair(Scheme::s3, SignatureVersion::v4), std::pair(Scheme::oss, SignatureVersion::v4),
+        std::pair(Scheme::oss, SignatureVersion::v1)}) {
+    int lookups = 0;
+    const auto living = bench(scheme, version, [&](RemoteOptions& options) {
+      options.config.endpoint = server->endpoint();
+      options.credentials = file.now;
+      options.renew = [&]() -> Result<std::optional<Credentials>> {
+        ++lookups;
+        return file.now;
+      };
+    });
+    const auto before = put(*living, "with the first keys");
+    ASSERT_TRUE(before) << before.error().to_string();
+    file.write("secret-2", "token-" + std::to_string(++token));
+    // Whether the server has looked at the file yet or not, no call fails.
+    for (int i = 0; lookups == 0 && i < 10'000; ++i) {
+      const auto stored = put(*living, "with whichever keys");
+      ASSERT_TRUE(stored) << stored.error().to_string();
+    }
+    EXPECT_EQ(lookups, 1);
+    EXPECT_TRUE(head(*living));
+  }
+}
+
+TEST_F(ObjectStoreServer, a_completion_that_fails_late_leaves_the_upload_and_can_be_repeated) {
+  std::string why;
+  const auto server = DevBucket::start({"--complete-error", "0.5", "--seed", "3"}, why);
+  if (!server) GTEST_SKIP() << why;
+  const auto bad = bench(Scheme::s3, SignatureVersion::v4, [&](RemoteOptions& options) {
+    options.config.endpoint = server->endpoint();
+  });
+  const std::string body = "the only part";
+  const auto upload = await<UploadId>(*bad, [&](Done<UploadId> done) {
+    bad->store().create_upload("server-test", "text/plain", std::move(done));
+  });
+  ASSERT_TRUE(upload);
+  const auto part = await<UploadedPart>(*bad, [&](Done<UploadedPart> done) {
+    bad->store().upload_part(*upload, 1, as_bytes(body), {}, std::move(done));
+  });
+  ASSERT_TRUE(part);
+  int failures = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto made = await<PutResult>(*bad, [&](Done<PutResult> done) {
+      bad->store().complete_upload({.upload = *upload, .parts = {*part}}, std::move(done));
+    });
+    if (made) break;
+    ++failures;
+    ASSERT_EQ(made.error().code(), ErrorCode::unavailable) << made.error().to_string();
+    EXPECT_EQ(made.error().retry(), Retry::unknown_effect);
+    EXPECT_EQ(head(*bad).error().code(), ErrorCode::not_found);
+  }
+  EXPECT_GT(failures, 0);
+  EXPECT_EQ(head(*bad)->size, body.size());
 }
 
 TEST_F(ObjectStoreServer, an_endpoint_nobody_listens_at_is_unavailable) {

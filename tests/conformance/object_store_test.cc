@@ -8,8 +8,10 @@
 #include <atomic>
 #include <set>
 
+#include "base/crc64.h"
 #include "base/rng.h"
 #include "object_store_bench.h"
+#include "store/encoding.h"
 
 namespace shoal::store {
 namespace {
@@ -38,6 +40,27 @@ class ObjectStoreConformance : public testing::TestWithParam<Implementation> {
       store().put(
           {.key = at(key), .body = as_bytes(body), .condition = condition, .checks = checks},
           std::move(done));
+    });
+  }
+  Result<UploadId> create_upload(const std::string& key) {
+    return await<UploadId>(*bench_, [&](Done<UploadId> done) {
+      store().create_upload(at(key), "text/plain", std::move(done));
+    });
+  }
+  Result<UploadedPart> upload_part(const UploadId& upload, std::uint32_t number,
+                                   const std::string& body, const BodyChecks& checks) {
+    return await<UploadedPart>(*bench_, [&](Done<UploadedPart> done) {
+      store().upload_part(upload, number, as_bytes(body), checks, std::move(done));
+    });
+  }
+  Result<void> abort(const UploadId& upload) {
+    return await<void>(*bench_,
+                       [&](Done<void> done) { store().abort_upload(upload, std::move(done)); });
+  }
+  Result<AppendResult> append(const std::string& key, std::uint64_t position,
+                              const std::string& body, const BodyChecks& checks = {}) {
+    return await<AppendResult>(*bench_, [&](Done<AppendResult> done) {
+      store().append(at(key), position, as_bytes(body), checks, std::move(done));
     });
   }
   Result<ObjectInfo> head(const std::string& key) {
@@ -109,6 +132,12 @@ std::string pattern(std::size_t bytes, std::uint64_t seed) {
   Rng rng(seed);
   for (char& c : text) c = static_cast<char>(rng.next());
   return text;
+}
+
+BodyChecks checks_of(std::string_view body) {
+  BodyChecks checks{.md5 = shoal::Md5{}, .crc64 = crc64_xz(as_bytes(body))};
+  std::ranges::copy(as_bytes(md5(body)), checks.md5->begin());
+  return checks;
 }
 
 const std::vector<std::string>& odd_keys() {
@@ -267,6 +296,135 @@ TEST_P(ObjectStoreConformance, if_absent_keeps_the_first_object) {
   EXPECT_EQ(get({.key = "object", .length = 5}).value_or("?"), "first");
 }
 
+TEST_P(ObjectStoreConformance, if_match_replaces_just_that_version) {
+  const auto first = put("object", "first");
+  ASSERT_TRUE(first);
+  if (!bench_->can_write_if_match) {
+    EXPECT_EQ(put("object", "second", {.if_match = first->etag}).error().code(),
+              ErrorCode::unsupported);
+    return;
+  }
+  ASSERT_TRUE(put("object", "second", {.if_match = first->etag}));
+  for (const auto& [key, version] : {std::pair("object", first->etag), {"none", first->etag}}) {
+    const auto refused = put(key, "third", {.if_match = version});
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().code(), ErrorCode::precondition) << refused.error().to_string();
+    EXPECT_NE(refused.error().remedy().find("shoal stat"), std::string::npos)
+        << refused.error().to_string();
+  }
+  EXPECT_EQ(get({.key = "object", .length = 6}).value_or("?"), "second");
+  EXPECT_EQ(head("none").error().code(), ErrorCode::not_found);
+}
+
+TEST_P(ObjectStoreConformance, a_body_that_is_not_what_was_said_is_refused) {
+  const std::string body = pattern(20'000, 6);
+  EXPECT_TRUE(put("right", body, {}, checks_of(body)));
+  EXPECT_TRUE(put("empty", "", {}, checks_of("")));
+  const auto wrong = put("wrong", body, {}, {.md5 = checks_of("another").md5});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code(), ErrorCode::corrupt) << wrong.error().to_string();
+  EXPECT_EQ(head("wrong").error().code(), ErrorCode::not_found);
+  const auto upload = create_upload("parts");
+  ASSERT_TRUE(upload);
+  EXPECT_TRUE(upload_part(*upload, 1, body, checks_of(body)));
+  const auto part = upload_part(*upload, 2, body, {.md5 = checks_of("another").md5});
+  ASSERT_FALSE(part);
+  EXPECT_EQ(part.error().code(), ErrorCode::corrupt) << part.error().to_string();
+  EXPECT_TRUE(abort(*upload));
+  if (!bench_->can_append) return;
+  EXPECT_TRUE(append("log", 0, body, checks_of(body)));
+  EXPECT_TRUE(append("log", body.size(), body, checks_of(body)));
+  const auto tail = append("log", 2 * body.size(), body, {.md5 = checks_of("another").md5});
+  ASSERT_FALSE(tail);
+  EXPECT_EQ(tail.error().code(), ErrorCode::corrupt) << tail.error().to_string();
+}
+
+TEST_P(ObjectStoreConformance, a_crc64_that_differs_is_noticed_where_there_is_one) {
+  if (!bench_->has_crc64) GTEST_SKIP() << "no CRC-64 here";
+  const std::string body = pattern(2000, 7);
+  const auto wrong = put("wrong", body, {}, {.crc64 = 17});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code(), ErrorCode::corrupt) << wrong.error().to_string();
+}
+
+TEST_P(ObjectStoreConformance, completes_an_upload_on_a_condition_and_with_the_sum_of_the_whole) {
+  const std::string first = pattern(std::max<std::size_t>(bench_->part_bytes_min, 1000), 1);
+  const std::string second = pattern(99, 2);
+  const auto run = [&](const WriteCondition& condition) -> Result<PutResult> {
+    SHOAL_TRY(const auto upload, create_upload("object"));
+    SHOAL_TRY(const auto one, upload_part(upload, 1, first, checks_of(first)));
+    SHOAL_TRY(const auto two, upload_part(upload, 2, second, checks_of(second)));
+    auto made = await<PutResult>(*bench_, [&](Done<PutResult> done) {
+      store().complete_upload({.upload = upload,
+                               .parts = {one, two},
+                               .condition = condition,
+                               .crc64 = crc64_combine(*checks_of(first).crc64,
+                                                      *checks_of(second).crc64, second.size())},
+                              std::move(done));
+    });
+    if (!made) {
+      EXPECT_TRUE(abort(upload));
+    }
+    return made;
+  };
+  const auto made = run({.if_absent = true});
+  ASSERT_TRUE(made) << made.error().to_string();
+  EXPECT_EQ(head("object")->size, first.size() + second.size());
+  const auto again = run({.if_absent = true});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code(), ErrorCode::precondition) << again.error().to_string();
+  const auto other = run({.if_match = "0123456789abcdef0123456789abcdef"});
+  ASSERT_FALSE(other);
+  if (!bench_->can_write_if_match) {
+    EXPECT_EQ(other.error().code(), ErrorCode::unsupported);
+    return;
+  }
+  EXPECT_EQ(other.error().code(), ErrorCode::precondition) << other.error().to_string();
+  const auto replaced = run({.if_match = head("object")->etag});
+  EXPECT_TRUE(replaced) << replaced.error().to_string();
+}
+
+TEST_P(ObjectStoreConformance, lists_the_uploads_that_are_open) {
+  const std::vector<std::string> keys = {"a b", "a+c/d", "a\u00fc", "b"};
+  std::vector<UploadId> uploads;
+  for (const auto& key : keys) {
+    for (int i = 0; i < 2; ++i) {
+      auto upload = create_upload(key);
+      ASSERT_TRUE(upload) << upload.error().to_string();
+      uploads.push_back(std::move(*upload));
+    }
+  }
+  const auto list = [&](const std::string& prefix) {
+    std::set<std::pair<std::string, std::string>> found;
+    ListUploadsRequest request{.prefix = at(prefix)};
+    for (bool is_last = false; !is_last;) {
+      const auto page = await<UploadsPage>(
+          *bench_, [&](Done<UploadsPage> done) { store().list_uploads(request, std::move(done)); });
+      EXPECT_TRUE(page) << page.error().to_string();
+      if (!page) break;
+      std::string last;
+      for (const auto& info : page->uploads) {
+        EXPECT_GE(info.upload.key, last);
+        EXPECT_GT(info.initiated, 1'500'000'000);
+        EXPECT_TRUE(found.emplace(info.upload.key, info.upload.id).second) << info.upload.key;
+        last = info.upload.key;
+      }
+      is_last = page->is_last;
+      request.key_marker = page->next_key_marker;
+      request.id_marker = page->next_id_marker;
+    }
+    return found;
+  };
+  EXPECT_EQ(list("").size(), 8u);
+  EXPECT_EQ(list("a").size(), 6u);
+  EXPECT_EQ(list("nothing").size(), 0u);
+  for (const auto& upload : uploads) EXPECT_TRUE(list("").contains({upload.key, upload.id}));
+  EXPECT_TRUE(abort(uploads[0]));
+  EXPECT_FALSE(list("").contains({uploads[0].key, uploads[0].id}));
+  for (const auto& upload : uploads) EXPECT_TRUE(abort(upload));
+  EXPECT_EQ(list("").size(), 0u);
+}
+
 TEST_P(ObjectStoreConformance, removes_an_object) {
   ASSERT_TRUE(put("a/b/object", "x"));
   ASSERT_TRUE(put("a/other", "y"));
@@ -402,12 +560,7 @@ TEST_P(ObjectStoreConformance, an_aborted_upload_leaves_nothing) {
 }
 
 TEST_P(ObjectStoreConformance, appends_at_the_end_only) {
-  const auto append = [&](std::uint64_t position, const std::string& body) {
-    return await<AppendResult>(*bench_, [&](Done<AppendResult> done) {
-      store().append(at("log"), position, as_bytes(body), {}, std::move(done));
-    });
-  };
-  const auto first = append(0, "first ");
+  const auto first = append("log", 0, "first ");
   if (!bench_->can_append) {
     ASSERT_FALSE(first);
     EXPECT_EQ(first.error().code(), ErrorCode::unsupported);
@@ -416,10 +569,10 @@ TEST_P(ObjectStoreConformance, appends_at_the_end_only) {
   }
   ASSERT_TRUE(first) << first.error().to_string();
   EXPECT_EQ(first->next_position, 6u);
-  const auto second = append(6, "second");
+  const auto second = append("log", 6, "second");
   ASSERT_TRUE(second) << second.error().to_string();
   EXPECT_EQ(second->next_position, 12u);
-  const auto wrong = append(6, "third");
+  const auto wrong = append("log", 6, "third");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code(), ErrorCode::precondition) << wrong.error().to_string();
   EXPECT_EQ(get({.key = "log", .length = 12}).value_or("?"), "first second");

@@ -24,6 +24,10 @@ class Scheduler final : public Clock {
   using EventId = std::pair<TimePoint, std::uint64_t>;
   EventId at(TimePoint time, Task task);
   void forget(EventId event) { events_.erase(event); }
+  // Drops every task unrun: a process that dies. What they own may post more while it goes.
+  void clear() {
+    while (!events_.empty()) const auto dropped = std::exchange(events_, {});
+  }
   // Runs the next task; false when there is none.
   bool step();
   // Runs tasks until `done` or until none is left or virtual time passed `limit`; returns done().

@@ -72,7 +72,7 @@ class ListingTest : public testing::Test {
     auto staged = bucket().stage();
     ASSERT_TRUE(staged);
     ASSERT_TRUE(
-        bucket().commit(key, std::move(*staged), {"etag", ObjectType::normal, {}, {}}, false))
+        bucket().commit(key, std::move(*staged), {"etag", ObjectType::normal, {}, {}}, nullptr))
         << key;
     keys_.insert(key);
   }
@@ -163,7 +163,7 @@ TEST_F(ListingTest, files_a_user_drops_in_are_listed_and_links_are_not) {
   auto staged = bucket().stage();
   ASSERT_TRUE(staged);
   EXPECT_FALSE(
-      bucket().commit("loop/x", std::move(*staged), {"e", ObjectType::normal, {}, {}}, false));
+      bucket().commit("loop/x", std::move(*staged), {"e", ObjectType::normal, {}, {}}, nullptr));
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/x"));
 }
 

@@ -108,6 +108,19 @@ class ServerTest : public testing::Test {
         .ask("GET " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + more + "\r\n");
   }
 
+  Connection::Reply send(const std::string& method, const std::string& target,
+                         const std::string& body, const std::string& more = "") {
+    return Connection(server_->port())
+        .ask(method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + more +
+             "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
+  // The id of a new upload.
+  std::string start_upload(const std::string& target, const std::string& more = "") {
+    const std::string body = send("POST", target + "?uploads", "", more).body;
+    const std::size_t begin = body.find("<UploadId>") + 10;
+    return body.substr(begin, body.find('<', begin) - begin);
+  }
+
   std::string directory_;
   ServerOptions options_;
   std::unique_ptr<Server> server_;
@@ -227,6 +240,66 @@ TEST_F(ServerTest, statistics_are_served_uncounted_and_can_be_zeroed) {
   EXPECT_NE(get("/-/stats").body.find("\"total\":{\"requests\":0,"), std::string::npos);
 }
 
+TEST_F(ServerTest, completing_an_upload_can_fail_late_and_then_does_nothing) {
+  options_.faults.complete_error = 1;
+  start();
+  const std::string upload = start_upload("/b/a%20b");
+  ASSERT_EQ(upload.size(), 32u);
+  const std::string target = "/b/a%20b?uploadId=" + upload;
+  const auto part = send("PUT", target + "&partNumber=1", "abc");
+  EXPECT_EQ(part.status, 200);
+  const std::string end =
+      "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
+      "<ETag>900150983cd24fb0d6963f7d28e17f72</ETag></Part>"
+      "</CompleteMultipartUpload>";
+  const auto late = send("POST", target, end);
+  EXPECT_EQ(late.status, 200);
+  EXPECT_NE(late.body.find("<Error><Code>InternalError</Code>"), std::string::npos) << late.body;
+  EXPECT_EQ(get("/b/a%20b").status, 404);
+  options_.faults.complete_error = 0;
+  server_.reset();
+  start();
+  const auto listed = get("/b?uploads&encoding-type=url&prefix=a%20");
+  EXPECT_NE(listed.body.find("<EncodingType>url</EncodingType>"), std::string::npos);
+  EXPECT_NE(listed.body.find("<Key>a%20b</Key><UploadId>" + upload), std::string::npos)
+      << listed.body;
+  EXPECT_EQ(send("POST", target, end, "If-Match: \"x\"\r\n").status, 404);
+  EXPECT_EQ(send("POST", target, end, "If-None-Match: *\r\n").status, 200);
+  EXPECT_EQ(get("/b/a%20b").body, "abc");
+  EXPECT_EQ(get("/b?uploads").body.find("<Upload>"), std::string::npos);
+}
+
+TEST_F(ServerTest, conditions_of_writes_hold_for_both_dialects) {
+  start();
+  const std::string etag = "\"781e5e245d69b566979b86e28d23f2c7\"";
+  EXPECT_EQ(send("PUT", "/b/k", "0123456789", "If-None-Match: *\r\n").status, 200);
+  EXPECT_EQ(send("PUT", "/b/k", "x", "If-None-Match: *\r\n").status, 412);
+  EXPECT_EQ(send("PUT", "/b/k", "x", "If-Match: \"other\"\r\n").status, 412);
+  EXPECT_EQ(send("PUT", "/b/none", "x", "If-Match: " + etag + "\r\n").status, 404);
+  const auto forbidden = send("PUT", "/b/k", "x", "x-oss-forbid-overwrite: true\r\n");
+  EXPECT_EQ(forbidden.status, 409);
+  EXPECT_NE(forbidden.body.find("<Code>FileAlreadyExists</Code>"), std::string::npos);
+  EXPECT_EQ(get("/b/k").body, "0123456789");
+  EXPECT_EQ(send("PUT", "/b/k", "new", "If-Match: " + etag + "\r\n").status, 200);
+  const std::string oss = "x-oss-date: x\r\n";
+  const std::string upload = start_upload("/b/k", oss);
+  const auto end = send("POST", "/b/k?uploadId=" + upload, "",
+                        "x-oss-complete-all: yes\r\nx-oss-forbid-overwrite: true\r\n");
+  EXPECT_EQ(end.status, 409);
+}
+
+TEST_F(ServerTest, a_body_of_any_size_arrives_whole_with_its_sums) {
+  start();
+  for (const std::size_t bytes : {0u, 1u, 8192u, 65'536u, 65'537u, 3'000'001u}) {
+    std::string body(bytes, '\0');
+    for (std::size_t i = 0; i < bytes; ++i) body[i] = static_cast<char>(i * 2654435761u >> 13);
+    EXPECT_EQ(send("PUT", "/b/body", body).status, 200);
+    EXPECT_TRUE(get("/b/body").body == body) << bytes;
+    const auto wrong = send("PUT", "/b/body", body, "Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\n");
+    EXPECT_NE(wrong.body.find("<Code>BadDigest</Code>"), std::string::npos) << wrong.body;
+  }
+}
+
 TEST_F(ServerTest, an_unwanted_body_after_expect_is_not_asked_for) {
   start();
   Connection connection(server_->port());
@@ -264,6 +337,10 @@ TEST_F(ServerTest, a_missing_directory_and_a_taken_port_are_errors_with_advice) 
   ServerOptions missing = options_;
   missing.directory = directory_ + "/none";
   EXPECT_EQ(Server::start(missing).error().code(), ErrorCode::not_found);
+  ServerOptions keyless = options_;
+  keyless.auth.keys_file = directory_ + "/no-keys";
+  const auto refused = Server::start(keyless);
+  EXPECT_NE(refused.error().to_string().find("no-keys"), std::string::npos);
 }
 
 }  // namespace

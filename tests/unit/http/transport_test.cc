@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/limits.h"
@@ -76,6 +77,7 @@ class SlowReader {
     thread_ = std::jthread([this, bytes, time] { serve(bytes, time); });
   }
   ~SlowReader() {
+    stop_.set_value();
     thread_.join();
     ::close(listener_);
   }
@@ -95,13 +97,15 @@ class SlowReader {
           ::recv(fd, buffer.data(), std::min(buffer.size(), bytes - got), MSG_WAITALL);
       if (piece <= 0) break;
       got += static_cast<std::size_t>(piece);
-      std::this_thread::sleep_for(100ms);
+      std::ignore = stopped_.wait_for(100ms);
     }
     const std::string answer = ok("");
     EXPECT_EQ(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(answer.size()));
     ::close(fd);
   }
+  std::promise<void> stop_;
+  std::future<void> stopped_ = stop_.get_future();
   int listener_ = -1;
   int port_ = 0;
   std::jthread thread_;
@@ -352,10 +356,10 @@ TEST_P(TransportConformance, a_deadline_also_covers_waiting_for_a_connection) {
 
 TEST_P(TransportConformance, a_server_may_take_long_to_store_a_body_and_not_to_answer_a_get) {
   if (std::string_view(GetParam().name) == "chosen") GTEST_SKIP() << "has the usual patience";
-  std::atomic<bool> stop = false;
+  std::promise<void> stop;
+  const std::shared_future<void> stopped = stop.get_future().share();
   ScriptedServer server([&](const std::string& head, const std::string&) {
-    const auto until = std::chrono::steady_clock::now() + (head.starts_with("PUT") ? 2s : 30s);
-    while (!stop && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(10ms);
+    stopped.wait_for(head.starts_with("PUT") ? 2s : 30s);
     return Answer{ok("stored")};
   });
   const std::string body(3 << 20, 'x');
@@ -370,7 +374,7 @@ TEST_P(TransportConformance, a_server_may_take_long_to_store_a_body_and_not_to_a
   }
   const Error error = error_of({.url = server.url("/silent")});
   EXPECT_EQ(error.code(), ErrorCode::timeout) << error.to_string();
-  stop = true;
+  stop.set_value();
 }
 
 TEST_P(TransportConformance, a_slow_reader_of_an_upload_is_alive) {
