@@ -10,6 +10,7 @@
 #include "flags.h"
 #include "shoal/uploader.h"
 #include "sync_view.h"
+#include "tools/write/journals.h"
 #include "upload/state_directory.h"
 #include "upload/sync_run.h"
 #include "upload_flags.h"
@@ -92,7 +93,8 @@ class SyncCommand {
           upload::journal_directory("sync", source_.location, source_.config, source_.local.root);
     uploader_options_.remember_sent = true;
     uploader_options_.on_event = [&](const UploadEvent& event) { recovered.on_event(event); };
-    SHOAL_TRY(const auto uploader, open_uploader(source_.location.to_url(), uploader_options_));
+    SHOAL_TRY(const auto uploader,
+              write::open_noted({source_.location.to_url(), "shoal sync", uploader_options_}));
     upload::SyncObserver observer;
     observer.on_step = [this](const upload::SyncStep& step) { view_.show_step(step); };
     observer.on_failure = [this](const std::string& key, const Error& error) {

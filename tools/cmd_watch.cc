@@ -10,6 +10,7 @@
 #include "flags.h"
 #include "shoal/uploader.h"
 #include "sys/inotify.h"
+#include "tools/write/journals.h"
 #include "upload/state_directory.h"
 #include "upload/watcher.h"
 #include "upload_flags.h"
@@ -78,7 +79,8 @@ Result<int> watch(const WatchFlags& flags, const UploadSource& source, UploaderO
   // Bounds the time of a stop: a full journal is waited for by the watcher.
   options.accept_timeout = std::chrono::seconds(1);
   options.on_event = [&](const UploadEvent& event) { watcher.on_upload_event(event); };
-  SHOAL_TRY(const auto uploader, open_uploader(source.location.to_url(), options));
+  SHOAL_TRY(const auto uploader,
+            write::open_noted({source.location.to_url(), "shoal watch", options}));
   SHOAL_TRY(const auto summary, watcher.run(*uploader, *io.stop));
   view.show_summary(summary);
   return exit_code_of(summary, io, uploader->journal());

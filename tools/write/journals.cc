@@ -13,6 +13,10 @@ namespace {
 constexpr std::uint64_t kNoteBytesMax = 64 << 10;  // a few paths and names
 constexpr const char* kNoteEnding = ".json";
 
+std::filesystem::path journals_directory() {
+  return state_directory() / "uploads";
+}
+
 std::filesystem::path note_of(const std::filesystem::path& journal) {
   return journal.native() + kNoteEnding;
 }
@@ -71,7 +75,7 @@ Result<std::optional<JournalNote>> read_note(const std::filesystem::path& journa
 }
 
 Result<std::vector<std::filesystem::path>> list_journals() {
-  const auto directory = upload::state_directory() / "uploads";
+  const auto directory = journals_directory();
   std::vector<std::filesystem::path> journals;
   std::error_code status;
   std::filesystem::directory_iterator entries(directory, status);
@@ -83,15 +87,20 @@ Result<std::vector<std::filesystem::path>> list_journals() {
   return journals;
 }
 
+Result<std::unique_ptr<Uploader>> open_noted(const JournalNote& note) {
+  SHOAL_TRY(auto uploader, open_uploader(note.url, note.options));
+  const auto& journal = uploader->journal();
+  if (journal.parent_path() == journals_directory()) SHOAL_CHECK_OK(write_note(journal, note));
+  return uploader;
+}
+
 Result<std::unique_ptr<Uploader>> open_slot(const std::filesystem::path& base, JournalNote note) {
-  if (!note.options.journal.empty()) return open_uploader(note.url, note.options);
+  if (!note.options.journal.empty()) return open_noted(note);
   for (int slot = 1; slot <= kSlotsMax; ++slot) {
     note.options.journal = base.native() + "-" + std::to_string(slot);
-    auto uploader = open_uploader(note.url, note.options);
+    auto uploader = open_noted(note);
     const bool is_in_use = !uploader && uploader.error().code() == ErrorCode::precondition;
-    if (is_in_use && slot < kSlotsMax) continue;
-    if (uploader) SHOAL_CHECK_OK(write_note(note.options.journal, note));
-    return uploader;
+    if (!is_in_use || slot == kSlotsMax) return uploader;
   }
   return fail(ErrorCode::bug, "no journal was tried");
 }

@@ -30,9 +30,12 @@ struct JournalNote {
 // The journals below the state directory, by name.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> list_journals();
 
-// Opens the first of "BASE-1", "BASE-2", ... that no other process has, so that several runs send
-// to one bucket at the same time, and leaves a note beside it. `options.journal`, if set, is the
-// only choice and gets no note: whoever chose it knows it.
+// open_uploader() with the note's URL and options; leaves the note beside a journal that
+// list_journals() finds. One that lies elsewhere gets none: whoever chose it knows it.
+[[nodiscard]] Result<std::unique_ptr<Uploader>> open_noted(const JournalNote& note);
+
+// The same for the first of "BASE-1", "BASE-2", ... that no other process has, so that several runs
+// send to one bucket at the same time; `options.journal`, if set, is the only choice.
 inline constexpr int kSlotsMax = 16;
 [[nodiscard]] Result<std::unique_ptr<Uploader>> open_slot(const std::filesystem::path& base,
                                                           JournalNote note);
