@@ -44,6 +44,10 @@ Result<void> SyncRun::go_on() const {
 
 Result<void> SyncRun::take(const SyncStep& step) {
   if (observer_.on_step) observer_.on_step(step);
+  if (step.status) {
+    ++progress_.counts.files;
+    progress_.counts.bytes += step.bytes;
+  }
   switch (step.action) {
     case SyncStep::Action::send:
       ++progress_.counts.send;

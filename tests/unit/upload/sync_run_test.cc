@@ -44,7 +44,12 @@ class SyncRunTest : public ::testing::Test {
 
 TEST_F(SyncRunTest, many_files_go_in_batches_and_all_arrive) {
   for (int i = 0; i < 2300; ++i) make(std::to_string(i));
+  std::uint64_t first_shown = 0;
+  observer_.on_progress = [&](const SyncProgress& progress) {
+    if (first_shown == 0) first_shown = progress.counts.files;
+  };
   ASSERT_TRUE(run());
+  EXPECT_EQ(first_shown, 1000u) << "of the plan so far";
   EXPECT_EQ(run_->progress().sent, 2300u);
   EXPECT_EQ(run_->progress().failed, 0u);
   EXPECT_TRUE(run_->progress().is_planned);
