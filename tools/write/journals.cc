@@ -14,7 +14,7 @@ constexpr std::uint64_t kNoteBytesMax = 64 << 10;  // a few paths and names
 constexpr const char* kNoteEnding = ".json";
 
 std::filesystem::path journals_directory() {
-  return state_directory() / "uploads";
+  return upload::state_directory() / "uploads";
 }
 
 std::filesystem::path note_of(const std::filesystem::path& journal) {
