@@ -72,11 +72,20 @@ class SyncCommand {
   }
 
  private:
-  // The journal is left alone: opening it would go on with what it holds.
+  // What earlier runs sent is looked up, if there were any; nothing that they left goes on.
   Result<int> preview(const BucketListing& listing) {
-    const upload::LastSent nothing = [](const std::string&) { return std::nullopt; };
+    std::unique_ptr<Uploader> journal;
+    if (std::filesystem::exists(journal_directory())) {
+      uploader_options_.journal = journal_directory();
+      uploader_options_.remember_sent = true;
+      uploader_options_.start_paused = true;
+      SHOAL_TRY(journal, open_uploader(source_.location.to_url(), uploader_options_));
+    }
+    const upload::LastSent last_sent = [&](const std::string& key) {
+      return journal ? journal->last_sent(key) : std::nullopt;
+    };
     upload::SyncProgress progress;
-    SHOAL_TRY(progress.counts, upload::plan_sync(options_, listing.pages(), nothing,
+    SHOAL_TRY(progress.counts, upload::plan_sync(options_, listing.pages(), last_sent,
                                                  [this](const upload::SyncStep& step) {
                                                    view_.show_step(step);
                                                    return Result<void>{};
@@ -88,9 +97,7 @@ class SyncCommand {
 
   Result<int> send(const BucketListing& listing) {
     RecoveredFailures recovered;
-    if (uploader_options_.journal.empty())
-      uploader_options_.journal =
-          upload::journal_directory("sync", source_.location, source_.config, source_.local.root);
+    uploader_options_.journal = journal_directory();
     uploader_options_.remember_sent = true;
     uploader_options_.on_event = [&](const UploadEvent& event) { recovered.on_event(event); };
     SHOAL_TRY(const auto uploader,
@@ -111,6 +118,11 @@ class SyncCommand {
       view_.show_failure(name, error);
     }
     return finish(done, progress, uploader->journal());
+  }
+
+  [[nodiscard]] std::filesystem::path journal_directory() const {
+    if (!uploader_options_.journal.empty()) return uploader_options_.journal;
+    return upload::journal_directory("sync", source_.location, source_.config, source_.local.root);
   }
 
   Result<int> finish(const Result<void>& done, const upload::SyncProgress& progress,
@@ -165,8 +177,7 @@ Regular files are sent, empty ones too; directories are not: keys imply them. Pa
 '/' are matched against names, others against the path below the directory; a component ** stands
 for any number of directories. --delete deletes nothing when part of the directory could not be
 read, and nothing that a pattern excludes. Killed at any moment, run it again: what was accepted
-goes on, parts of large files that were sent are not sent again. A dry run does not look into the
-journal. Exit code 1: a file failed or could not be read; each is named.)");
+goes on, parts of large files that were sent are not sent again. Exit code 1: a file failed or could not be read; each is named.)");
   add_source_flags(*command, flags->source);
   command->add_flag("--delete", flags->remove, "Delete objects that have no file");
   command->add_flag("--dry-run", flags->dry_run, "Change nothing; say what would be done");

@@ -76,6 +76,8 @@ Result<int> watch(const WatchFlags& flags, const UploadSource& source, UploaderO
     options.journal =
         upload::journal_directory("watch", source.location, source.config, source.local.root);
   options.remember_sent = true;
+  // Until the watcher has taken back what is being written again.
+  options.start_paused = true;
   // Bounds the time of a stop: a full journal is waited for by the watcher.
   options.accept_timeout = std::chrono::seconds(1);
   options.on_event = [&](const UploadEvent& event) { watcher.on_upload_event(event); };

@@ -106,6 +106,7 @@ Result<WatchSummary> Watcher::run(Uploader& uploader, const std::atomic<bool>& s
   uploader_ = &uploader;
   next_scan_ = time_now() + options_.rescan_interval;
   take_back_half_written();
+  uploader.resume();
   // Watched before it is compared: what happens in between is seen twice.
   SHOAL_CHECK_OK(tree_.watch_all());
   feeder_.emplace(

@@ -92,7 +92,8 @@ class Watcher {
 
   // Watches until `stop` is set (or the first pass is over, with `once`), then sends what is
   // accepted, at most stop_timeout. Fails when the directory cannot be watched or has gone, or the
-  // bucket is not there at the start.
+  // bucket is not there at the start. The uploader may have been opened paused: better, for then
+  // nothing of an earlier process is sent before it is known whether somebody writes to it again.
   [[nodiscard]] Result<WatchSummary> run(Uploader& uploader, const std::atomic<bool>& stop);
 
  private:
