@@ -57,6 +57,7 @@ void Backlog::release(std::uint64_t jobs, std::uint64_t bytes) {
 void Backlog::add(const JobPtr& job) {
   const std::lock_guard lock(mutex_);
   jobs_.emplace(job->id, job);
+  pending_bytes_ += job->record.size;
   unsettled_.insert(job->id);
   Line& line = lines_[job->record.key];
   // Two threads may reserve their ids in one order and arrive here in the other.
@@ -68,7 +69,7 @@ void Backlog::add(const JobPtr& job) {
 void Backlog::commit(const JobPtr& job) {
   {
     const std::lock_guard lock(mutex_);
-    job->state = Job::State::queued;
+    set_state_locked(*job, Job::State::queued);
     job->can_be_joined = job->record.body == UploadJobRecord::Body::file;
     wake_line_locked(lines_[job->record.key]);
   }
@@ -79,7 +80,6 @@ void Backlog::withdraw(const JobPtr& job) {
   {
     const std::lock_guard lock(mutex_);
     remove_locked(job);
-    job->state = Job::State::ended;
   }
   changed_.notify_all();
   wake_();
@@ -124,7 +124,7 @@ void Backlog::make_ready_locked(Line& line) {
 void Backlog::wake_line_locked(Line& line) {
   for (const JobPtr& job : line) {
     if (job->state != Job::State::waiting) continue;
-    job->state = Job::State::queued;
+    set_state_locked(*job, Job::State::queued);
     job->promise = {};
     job->upload = job->promise.get_future().share();
     unsettled_.insert(job->id);
@@ -141,7 +141,7 @@ JobPtr Backlog::take() {
     // In line more than once, or taken out meanwhile.
     if (job->state != Job::State::queued || line == lines_.end() || line->second.front() != job)
       continue;
-    job->state = Job::State::running;
+    set_state_locked(*job, Job::State::running);
     return job;
   }
   return nullptr;
@@ -162,7 +162,7 @@ void Backlog::set_waiting(const JobPtr& job, const Error& error) {
     const std::lock_guard lock(mutex_);
     for (const JobPtr& behind : lines_[job->record.key]) {
       if (behind->state == Job::State::accepting) continue;
-      behind->state = Job::State::waiting;
+      set_state_locked(*behind, Job::State::waiting);
       behind->can_be_joined = behind->record.body == UploadJobRecord::Body::file;
       settle_locked(behind, fail(Error(error)));
     }
@@ -173,7 +173,6 @@ void Backlog::set_waiting(const JobPtr& job, const Error& error) {
 void Backlog::end(const JobPtr& job, Result<Uploaded> result) {
   {
     const std::lock_guard lock(mutex_);
-    job->state = Job::State::ended;
     settle_locked(job, std::move(result));
     remove_locked(job);
   }
@@ -192,7 +191,15 @@ void Backlog::note_error_locked(const Error& error) {
   if (!first_error_ && error.code() != ErrorCode::closed) first_error_ = error;
 }
 
+void Backlog::set_state_locked(Job& job, Job::State state) {
+  if (job.state == Job::State::waiting) --waiting_;
+  if (state == Job::State::waiting) ++waiting_;
+  job.state = state;
+}
+
 void Backlog::remove_locked(const JobPtr& job) {
+  set_state_locked(*job, Job::State::ended);
+  pending_bytes_ -= job->record.size;
   jobs_.erase(job->id);
   unsettled_.erase(job->id);
   jobs_reserved_ -= 1;
@@ -216,7 +223,7 @@ JobPtr Backlog::discard(std::uint64_t id, bool& runs) {
   job->is_discarded = true;
   job->can_be_joined = false;
   runs = job->state == Job::State::running;
-  if (!runs) job->state = Job::State::running;  // of whoever discards it
+  if (!runs) set_state_locked(*job, Job::State::running);  // of whoever discards it
   return job;
 }
 
@@ -255,12 +262,10 @@ std::vector<Uploader::Pending> Backlog::pending() const {
 
 Backlog::Counts Backlog::counts() const {
   const std::lock_guard lock(mutex_);
-  Counts counts{.pending = jobs_.size(), .journal_bytes = bytes_reserved_};
-  for (const auto& [id, job] : jobs_) {
-    counts.pending_bytes += job->record.size;
-    if (job->state == Job::State::waiting) ++counts.waiting;
-  }
-  return counts;
+  return {.pending = jobs_.size(),
+          .pending_bytes = pending_bytes_,
+          .waiting = waiting_,
+          .journal_bytes = bytes_reserved_};
 }
 
 void Backlog::close(const Error& error) {

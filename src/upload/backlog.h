@@ -81,6 +81,7 @@ class Backlog {
   [[nodiscard]] bool has_room_locked(std::uint64_t jobs, std::uint64_t bytes) const;
   void make_ready_locked(Line& line);
   void wake_line_locked(Line& line);
+  void set_state_locked(Job& job, Job::State state);
   void remove_locked(const JobPtr& job);
   void settle_locked(const JobPtr& job, Result<Uploaded> result);
   void note_error_locked(const Error& error);
@@ -96,6 +97,8 @@ class Backlog {
   std::unordered_map<std::string, Line> lines_;
   std::deque<JobPtr> ready_;  // heads of their lines, queued; some may have been taken out since
   std::set<std::uint64_t> unsettled_;  // neither ended nor waiting
+  std::uint64_t pending_bytes_ = 0;    // of jobs_
+  std::uint64_t waiting_ = 0;          // likewise, those that wait
   std::uint64_t jobs_reserved_ = 0;    // those in jobs_ included
   std::uint64_t bytes_reserved_ = 0;
   std::optional<Error> first_error_;  // that no wait_settled() has returned yet
