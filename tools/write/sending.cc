@@ -2,6 +2,7 @@
 #include "tools/write/sending.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace shoal::tools::write {
 namespace {
@@ -24,7 +25,6 @@ bool is_final(ErrorCode code) {
     case ErrorCode::not_found:
     case ErrorCode::bad_input:
     case ErrorCode::unsupported:
-    case ErrorCode::permission:  // stays there, and is discarded by this command
     case ErrorCode::canceled:
       return true;
     default:
@@ -92,15 +92,22 @@ void Sending::end(const Item& item) {
     return;
   }
   const Error& why = item.given_up ? *item.given_up : result.error();
-  const bool stays = !is_final(why.code());
+  const bool stays = !item.given_up && !is_final(why.code());
   ++(stays ? totals_.left : totals_.failed);
   if (!stays) failed_keys_.insert(item.key);
   if (stays && !first_left_) first_left_ = why;
   parts_.view.fail({item.file, parts_.target.url_of(item.key), why});
 }
 
+// Refused keys and missing buckets are mistakes at the start of a run, and told at once. Once the
+// bucket has taken something they pass: credentials have expired and will be renewed.
 void Sending::discard_hopeless() {
-  for (const EventLog::Hopeless& work : parts_.events.take_hopeless()) {
+  const auto refused = parts_.events.take_hopeless();
+  const bool has_worked = parts_.uploader.stats().requests > 0;
+  if (has_worked && !refused.empty() && !std::exchange(has_told_refusal_, true))
+    parts_.view.say("trying again, also what else fails so: " + refused.front().why.to_string());
+  if (has_worked) return;
+  for (const EventLog::Hopeless& work : refused) {
     const auto item = std::ranges::find(open_, work.key, &Item::key);
     if (item != open_.end()) item->given_up = work.why;
     discard(work.id, work.key);

@@ -63,6 +63,7 @@ class Sending {
   std::set<std::string> failed_keys_;  // of work that failed and may still be in the journal
   std::optional<Uploaded> last_;
   std::optional<Error> first_left_;
+  bool has_told_refusal_ = false;
 };
 
 }  // namespace shoal::tools::write
