@@ -6,6 +6,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace shoal::upload {
 namespace {
@@ -29,6 +30,22 @@ std::string part_key(std::uint64_t id, std::uint32_t number) {
 }
 rocksdb::Slice slice(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// RocksDB makes its files durable, and not the directories above them, without which a power loss
+// takes all of it.
+Result<void> make_directory(const std::filesystem::path& directory, bool sync) {
+  std::error_code unknown;
+  std::vector<std::filesystem::path> with_news;  // directories that get a new entry
+  for (auto at = std::filesystem::absolute(directory, unknown);
+       !unknown && !std::filesystem::exists(at, unknown) && at.has_relative_path();
+       at = at.parent_path())
+    with_news.push_back(at.parent_path());
+  SHOAL_CHECK_OK(sys::make_directories(directory / "db"));
+  if (!sync) return {};
+  SHOAL_CHECK_OK(sys::sync_directory(directory));
+  for (const auto& parent : with_news) SHOAL_CHECK_OK(sys::sync_directory(parent));
+  return {};
 }
 
 rocksdb::DBOptions database_options() {
@@ -72,7 +89,7 @@ Result<void> Journal::write(rocksdb::WriteBatch& batch, bool sync, const char* d
 // ---- opening
 
 Result<std::unique_ptr<Journal>> Journal::open(const Options& options) {
-  SHOAL_CHECK_OK(sys::make_directories(options.directory));
+  SHOAL_CHECK_OK(make_directory(options.directory, options.sync));
   SHOAL_TRY(auto lock, sys::LockFile::acquire(options.directory / "lock"));
   SHOAL_TRY(const std::uint64_t free, sys::free_bytes(options.directory));
   if (free < kFreeBytesMin)

@@ -17,6 +17,7 @@ constexpr int kCopiesMax = 5;  // of a file that changes meanwhile
 
 Result<Spool> Spool::open(const std::filesystem::path& directory, bool sync) {
   SHOAL_CHECK_OK(sys::make_directories(directory));
+  if (sync) SHOAL_CHECK_OK(sys::sync_directory(directory.parent_path()));
   return Spool(directory, sync);
 }
 
