@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 namespace shoal::sys {
 namespace {
@@ -64,6 +65,32 @@ Result<std::size_t> read_up_to(const File& file, std::uint64_t offset, MutableBy
   return done;
 }
 
+namespace {
+
+// Between file systems of different kinds, and on kernels and file systems without the call.
+bool needs_plain_copy(int error) {
+  return error == EXDEV || error == EOPNOTSUPP || error == EINVAL || error == ENOSYS;
+}
+
+std::unexpected<Error> became_shorter(const File& source) {
+  return fail(ErrorCode::corrupt, "copy " + source.path().string() + ": it became shorter",
+              "Send the file when nobody writes to it.");
+}
+
+Result<void> copy_plainly(const File& source, const File& target, std::uint64_t bytes) {
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(bytes, 1u << 20));
+  for (std::uint64_t done = 0; done < bytes;) {
+    const std::size_t step = std::min<std::uint64_t>(bytes - done, buffer.size());
+    SHOAL_TRY(const std::size_t count, read_up_to(source, done, {buffer.data(), step}));
+    if (count < step) return became_shorter(source);
+    SHOAL_CHECK_OK(target.write_at(done, {buffer.data(), step}));
+    done += step;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> copy_content(const File& source, const File& target, std::uint64_t bytes) {
   if (::ioctl(target.fd(), FICLONE, source.fd()) == 0) return target.resize(bytes);
   off_t from = 0;
@@ -73,12 +100,12 @@ Result<void> copy_content(const File& source, const File& target, std::uint64_t 
         std::min<std::uint64_t>(bytes - static_cast<std::uint64_t>(from), 1ull << 30);
     const ssize_t count = ::copy_file_range(source.fd(), &from, target.fd(), &to, step, 0);
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && from == 0 && needs_plain_copy(errno))
+      return copy_plainly(source, target, bytes);
     if (count < 0)
       return fail(
           errno_error(errno, "copy " + source.path().string() + " to " + target.path().string()));
-    if (count == 0)
-      return fail(ErrorCode::corrupt, "copy " + source.path().string() + ": it became shorter",
-                  "Send the file when nobody writes to it.");
+    if (count == 0) return became_shorter(source);
   }
   return {};
 }

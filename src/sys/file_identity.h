@@ -30,7 +30,7 @@ struct FileIdentity {
                                              MutableByteSpan target);
 
 // Makes `target` (empty) a copy of `source`'s first `bytes` bytes: sharing blocks where the file
-// system can (FICLONE), in the kernel otherwise (copy_file_range).
+// system can (FICLONE), else in the kernel (copy_file_range), else by reading and writing.
 [[nodiscard]] Result<void> copy_content(const File& source, const File& target,
                                         std::uint64_t bytes);
 

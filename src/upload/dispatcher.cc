@@ -20,21 +20,24 @@ constexpr Duration kChangedDelay = 100ms;
 constexpr Duration kBackoffMin = 100ms;
 constexpr Duration kBackoffMax = 30s;
 
-// A file that is gone, that is; a missing bucket may come back, and accepted work must not go.
-bool is_file_gone(const Error& error, const Job& job) {
-  return error.code() == ErrorCode::not_found &&
-         job.record.body == format::UploadJobRecord::Body::file &&
-         !sys::identity_of(std::filesystem::path(job.record.file));
+// A file that is gone, that is; a missing bucket may come back, and accepted work must not go. A
+// file of the journal's own is there as long as the journal names it, unless somebody deletes it.
+bool is_file_gone(const Error& error, const Job& job, const Spool& spool) {
+  using Body = format::UploadJobRecord::Body;
+  if (error.code() != ErrorCode::not_found) return false;
+  if (job.record.body == Body::file)
+    return !sys::identity_of(std::filesystem::path(job.record.file));
+  return job.record.body == Body::spooled && !sys::identity_of(spool.path(job.id));
 }
 
-bool is_final(const Error& error, const Job& job) {
+bool is_final(const Error& error, const Job& job, const Spool& spool) {
   switch (error.code()) {
     case ErrorCode::precondition:
     case ErrorCode::bad_input:
     case ErrorCode::unsupported:
       return error.retry() != Retry::yes;
     default:
-      return is_file_gone(error, job);
+      return is_file_gone(error, job, spool);
   }
 }
 
@@ -65,8 +68,13 @@ void Dispatcher::pump() {
 
 void Dispatcher::run(const JobPtr& job) {
   ++running_;
-  make_attempt(parts_, job, [this, job](Outcome outcome) {
+  const bool takes_back = job->is_discarded;
+  make_attempt(parts_, job, [this, job, takes_back](Outcome outcome) {
     --running_;
+    // Parts that cannot be taken back are left to the bucket's own rules.
+    if (takes_back && outcome.kind == Outcome::Kind::failed &&
+        outcome.error->code() != ErrorCode::canceled)
+      outcome.kind = Outcome::Kind::taken_back;
     if (!is_closed_) on_outcome(job, std::move(outcome));
     wake();
   })->start();
@@ -111,9 +119,8 @@ void Dispatcher::on_changed(const JobPtr& job, Outcome outcome) {
 
 void Dispatcher::on_failed(const JobPtr& job, Error error) {
   if (error.code() == ErrorCode::canceled) return;  // the store is going; the journal keeps the job
-  // Parts that cannot be taken back are left to the bucket's own rules: the job goes all the same.
-  if (job->is_discarded) return end(job, canceled(*job), {});
-  if (is_final(error, *job)) return refuse(job, std::move(error));
+  if (job->is_discarded) return run(job);
+  if (is_final(error, *job, parts_.spool)) return refuse(job, std::move(error));
   const TimePoint now = parts_.executor.clock().now();
   if (job->tries++ == 0) job->failing_since = now;
   if (error.retry() == Retry::unknown_effect) job->may_be_there = true;

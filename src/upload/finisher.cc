@@ -25,8 +25,10 @@ void Finisher::work() {
   }
   std::vector<Journal::Ending> endings;
   endings.reserve(group.size());
+  bool durable = false;
   for (const Ended& ended : group) {
     Journal::Ending ending{.id = ended.job->id};
+    durable |= ended.job->record.body == UploadJobRecord::Body::spooled;
     if (parts_.remember_sent && ended.result && ended.identity) {
       ending.sent_key = ended.job->record.key;
       ending.sent = {
@@ -36,7 +38,7 @@ void Finisher::work() {
   }
   // A journal that cannot be written keeps jobs that have their outcome: the next start asks the
   // bucket about them and sends nothing again.
-  ignore(parts_.journal.end(endings), "costs a question per job at the next start");
+  ignore(parts_.journal.end(endings, durable), "costs a question per job at the next start");
   for (Ended& ended : group) finish(ended);
 }
 

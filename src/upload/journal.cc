@@ -81,7 +81,9 @@ Error Journal::error_of(const rocksdb::Status& status, std::string_view doing) c
 Result<void> Journal::write(rocksdb::WriteBatch& batch, bool sync, const char* doing) {
   rocksdb::WriteOptions options;
   options.sync = sync && options_.sync;
-  const rocksdb::Status status = db_->Write(options, &batch);
+  rocksdb::Status status = db_->Write(options, &batch);
+  // After a full disk RocksDB takes no more writes until it is told that there may be room again.
+  if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, &batch);
   if (!status.ok()) return fail(error_of(status, doing));
   return {};
 }
@@ -261,7 +263,7 @@ Result<void> Journal::add_part(std::uint64_t id, std::uint32_t number,
   return write(batch, /*sync=*/false, "write to");
 }
 
-Result<void> Journal::end(std::span<const Ending> endings) {
+Result<void> Journal::end(std::span<const Ending> endings, bool durable) {
   rocksdb::WriteBatch batch;
   for (const Ending& ending : endings) {
     const std::string key = id_key(ending.id);
@@ -271,7 +273,7 @@ Result<void> Journal::end(std::span<const Ending> endings) {
     if (!ending.sent_key.empty())
       batch.Put(handle(Family::sent), ending.sent_key, format::encode(ending.sent));
   }
-  return write(batch, /*sync=*/false, "write to");
+  return write(batch, durable, "write to");
 }
 
 // ---- what was sent

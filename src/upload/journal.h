@@ -82,7 +82,8 @@ class Journal {
     std::string sent_key{};  // empty: nothing to remember
     format::SentRecord sent{};
   };
-  [[nodiscard]] Result<void> end(std::span<const Ending> endings);
+  // `durable`: with fsync, for what must not come back, as their bodies are going to be deleted.
+  [[nodiscard]] Result<void> end(std::span<const Ending> endings, bool durable);
 
   [[nodiscard]] Result<std::optional<format::SentRecord>> last_sent(std::string_view key) const;
   [[nodiscard]] Result<void> forget_sent();
