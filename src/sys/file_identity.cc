@@ -92,7 +92,11 @@ Result<void> copy_plainly(const File& source, const File& target, std::uint64_t 
 }  // namespace
 
 Result<void> copy_content(const File& source, const File& target, std::uint64_t bytes) {
-  if (::ioctl(target.fd(), FICLONE, source.fd()) == 0) return target.resize(bytes);
+  if (::ioctl(target.fd(), FICLONE, source.fd()) == 0) {
+    SHOAL_TRY(const std::uint64_t cloned, target.size());
+    if (cloned < bytes) return became_shorter(source);
+    return target.resize(bytes);
+  }
   off_t from = 0;
   off_t to = 0;
   while (static_cast<std::uint64_t>(from) < bytes) {

@@ -165,7 +165,10 @@ Duration Dispatcher::backoff(int tries) {
 void Dispatcher::end(const JobPtr& job, Result<Uploaded> result,
                      std::optional<format::IdentityRecord> identity) {
   job->changes = 0;
-  finisher_.end({.job = job, .result = std::move(result), .identity = std::move(identity)});
+  finisher_.end({.job = job,
+                 .result = std::move(result),
+                 .identity = std::move(identity),
+                 .had_parts = job->has_had_parts});
 }
 
 }  // namespace shoal::upload

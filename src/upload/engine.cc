@@ -48,6 +48,16 @@ Result<void> check_options(const PutOptions& options) {
   return {};
 }
 
+std::uint64_t bytes_of_parts(const Job& job) {
+  std::uint64_t bytes = 0;
+  for (const auto& [number, part] : job.parts) {
+    const std::uint64_t offset = (number - 1) * job.multipart->part_bytes;
+    const std::uint64_t size = job.multipart->identity.size;
+    if (offset < size) bytes += std::min(job.multipart->part_bytes, size - offset);
+  }
+  return bytes;
+}
+
 UploadJobRecord record_of(std::string key, const PutOptions& options) {
   return {.kind = UploadJobRecord::Kind::put,
           .key = std::move(key),
@@ -119,6 +129,8 @@ Result<void> Engine::recover() {
     auto job = std::make_shared<Job>(one.id, std::move(one.record), /*recovered=*/true);
     job->multipart = std::move(one.multipart);
     job->parts.insert(one.parts.begin(), one.parts.end());
+    job->has_had_parts = !job->parts.empty();
+    job->bytes_sent = bytes_of_parts(*job);
     // It may have been sent by the process that died before it could note it.
     job->may_be_there = true;
     backlog_.recover(job);

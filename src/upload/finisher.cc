@@ -27,7 +27,7 @@ void Finisher::work() {
   endings.reserve(group.size());
   bool durable = false;
   for (const Ended& ended : group) {
-    Journal::Ending ending{.id = ended.job->id};
+    Journal::Ending ending{.id = ended.job->id, .had_parts = ended.had_parts};
     durable |= ended.job->record.body == UploadJobRecord::Body::spooled;
     if (parts_.remember_sent && ended.result && ended.identity) {
       ending.sent_key = ended.job->record.key;

@@ -35,6 +35,7 @@ class Finisher {
     JobPtr job;
     Result<Uploaded> result;
     std::optional<format::IdentityRecord> identity{};
+    bool had_parts = false;  // in the journal
   };
   void end(Ended ended);
   // Also for events that are no ends. One at a time, whoever calls.

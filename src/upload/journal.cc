@@ -14,9 +14,6 @@ namespace {
 constexpr std::size_t kMemtableBytes = 16u << 20;    // of one family; bodies are up to 64 KiB each
 constexpr std::uint64_t kWalBytesMax = 64ull << 20;  // replayed at the next open
 constexpr std::uint64_t kFreeBytesMin = 4ull << 20;  // RocksDB's first files must find room
-// Ids are taken from a run whose end is in the journal: ids of jobs that ended must not come back,
-// or a spool file or a sent record could be taken for another job's.
-constexpr std::uint64_t kIdRun = 1'000'000;
 constexpr std::string_view kOwnerKey = "owner";
 constexpr std::string_view kIdKey = "ids";
 constexpr std::array<const char*, 6> kFamilyNames{"meta",      "jobs",  "bodies",
@@ -164,11 +161,15 @@ Result<void> Journal::find_next_id() {
   std::string stored;
   const auto status = db_->Get({}, handle(Family::meta), rocksdb::Slice(kIdKey), &stored);
   if (!status.ok() && !status.IsNotFound()) return fail(error_of(status, "read"));
-  const std::uint64_t next = stored.size() == 8 ? decode_be<std::uint64_t>(stored) : 1;
+  std::uint64_t next = stored.size() == 8 ? decode_be<std::uint64_t>(stored) : 1;
+  // Of two that are accepted at once, the later write may have the smaller counter.
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}, handle(Family::jobs)));
+  at->SeekToLast();
+  if (at->Valid() && at->key().size() == 8)
+    next = std::max(next, decode_be<std::uint64_t>(at->key().ToStringView()) + 1);
+  if (!at->status().ok()) return fail(error_of(at->status(), "read"));
   next_id_ = next;
-  rocksdb::WriteBatch batch;
-  batch.Put(handle(Family::meta), rocksdb::Slice(kIdKey), encode_be(next + kIdRun));
-  return write(batch, /*sync=*/true, "write");
+  return {};
 }
 
 // ---- jobs
@@ -226,6 +227,7 @@ Result<void> Journal::accept(std::span<const NewJob> jobs) {
     if (job.record->body == format::UploadJobRecord::Body::in_journal)
       batch.Put(handle(Family::bodies), id_key(job.id), slice(job.body));
   }
+  batch.Put(handle(Family::meta), rocksdb::Slice(kIdKey), encode_be(next_id_.load()));
   return write(batch, /*sync=*/true, "write to");
 }
 
@@ -270,6 +272,8 @@ Result<void> Journal::end(std::span<const Ending> endings, bool durable) {
     batch.Delete(handle(Family::jobs), key);
     batch.Delete(handle(Family::bodies), key);
     batch.Delete(handle(Family::multipart), key);
+    if (ending.had_parts)
+      batch.DeleteRange(handle(Family::parts), part_key(ending.id, 0), part_key(ending.id + 1, 0));
     if (!ending.sent_key.empty())
       batch.Put(handle(Family::sent), ending.sent_key, format::encode(ending.sent));
   }

@@ -57,7 +57,7 @@ class Journal {
   // Everything without outcome, in the order of acceptance.
   [[nodiscard]] Result<std::vector<StoredJob>> load() const;
 
-  // Ids grow and are never used twice in a journal.
+  // Ids grow; one that was accepted is not used again.
   [[nodiscard]] std::uint64_t next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
 
   struct NewJob {
@@ -79,6 +79,7 @@ class Journal {
 
   struct Ending {
     std::uint64_t id = 0;
+    bool had_parts = false;
     std::string sent_key{};  // empty: nothing to remember
     format::SentRecord sent{};
   };

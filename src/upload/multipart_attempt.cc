@@ -241,6 +241,7 @@ void MultipartAttempt::on_part(std::uint32_t number, std::uint64_t crc64,
   }
   const format::PartRecord part{.etag = result->etag, .crc64 = crc64};
   job_->parts[number] = part;
+  job_->has_had_parts = true;
   count_sent(length_of(number));
   // The part's memory is free already; the note is on its way while the next parts are sent.
   parts_.workers.post([&journal = parts_.journal, id = job_->id, number, part] {
