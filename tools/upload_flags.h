@@ -21,7 +21,7 @@ struct UploadFlags {
   std::string memory = "256M";
   std::string spool_size = "4G";
   std::string part_size = "8M";
-  std::uint32_t requests_in_flight = 64;
+  std::uint32_t requests_in_flight = 256;
   std::uint32_t retry_for_s = 600;
   double requests_per_second = 0;
   std::string bytes_per_second;

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <charconv>
@@ -92,7 +93,8 @@ void Session::on_header(const error_code& error) {
   is_counted_ = exchange_.request.operation != Operation::stats &&
                 exchange_.request.operation != Operation::reset_stats;
   if (parser_->is_done()) return on_request();
-  const bool is_asking = exchange_.request.headers.find("expect") == "100-continue";
+  const std::string_view expected = exchange_.request.headers.find("expect");
+  const bool is_asking = boost::beast::iequals({expected.data(), expected.size()}, "100-continue");
   if (!is_asking) return read_body();
   if (!exchange_.response) return send_continue();
   keeps_alive_ = false;  // the client may or may not send the body it was not asked for

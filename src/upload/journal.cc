@@ -16,14 +16,31 @@ constexpr std::uint64_t kWalBytesMax = 64ull << 20;  // replayed at the next ope
 constexpr std::uint64_t kFreeBytesMin = 4ull << 20;  // RocksDB's first files must find room
 constexpr std::string_view kOwnerKey = "owner";
 constexpr std::string_view kIdKey = "ids";
-constexpr std::array<const char*, 6> kFamilyNames{"meta",      "jobs",  "bodies",
-                                                  "multipart", "parts", "sent"};
 
-std::string id_key(std::uint64_t id) {
-  return encode_be(id);
+// Kinds of records, each a range of keys. Column families would cost a dozen fsyncs to make, which
+// is most of what sending one file takes on a slow disk.
+enum Kind : char {
+  kMeta = 'a',
+  kJob = 'j',
+  kBody = 'b',
+  kMultipart = 'm',
+  kPart = 'p',
+  kSent = 's',
+};
+constexpr std::size_t kIdBytes = 8;
+
+std::string key_of(Kind kind, std::string_view name) {
+  return std::string(1, kind).append(name);
+}
+std::string key_of(Kind kind, std::uint64_t id) {
+  return key_of(kind, encode_be(id));
 }
 std::string part_key(std::uint64_t id, std::uint32_t number) {
-  return encode_be(id) + encode_be(number);
+  return key_of(kPart, encode_be(id) + encode_be(number));
+}
+// The first key behind all of a kind.
+std::string end_of(Kind kind) {
+  return std::string(1, static_cast<char>(kind + 1));
 }
 rocksdb::Slice slice(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -45,10 +62,14 @@ Result<void> make_directory(const std::filesystem::path& directory, bool sync) {
   return {};
 }
 
-rocksdb::DBOptions database_options() {
-  rocksdb::DBOptions options;
+rocksdb::Options database_options() {
+  rocksdb::Options options;
   options.create_if_missing = true;
-  options.create_missing_column_families = true;
+  // What is in the log need not become a table before the journal opens.
+  options.avoid_flush_during_recovery = true;
+  options.write_buffer_size = kMemtableBytes;
+  options.max_write_buffer_number = 2;
+  options.compression = rocksdb::kLZ4Compression;
   options.max_open_files = 64;
   options.max_background_jobs = 2;
   options.max_total_wal_size = kWalBytesMax;
@@ -104,27 +125,16 @@ Result<std::unique_ptr<Journal>> Journal::open(const Options& options) {
 }
 
 Result<void> Journal::open_database() {
-  rocksdb::ColumnFamilyOptions family;
-  family.write_buffer_size = kMemtableBytes;
-  family.max_write_buffer_number = 2;
-  family.compression = rocksdb::kLZ4Compression;
-  std::vector<rocksdb::ColumnFamilyDescriptor> families{
-      {rocksdb::kDefaultColumnFamilyName, family}};
-  for (const char* name : kFamilyNames) families.emplace_back(name, family);
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto path = (options_.directory / "db").string();
-  const auto status = rocksdb::DB::Open(database_options(), path, families, &handles, &db);
+  const auto status = rocksdb::DB::Open(database_options(), path, &db);
   if (!status.ok()) return fail(error_of(status, "open"));
   db_.reset(db);
-  db_->DestroyColumnFamilyHandle(handles.front());
-  std::copy(handles.begin() + 1, handles.end(), handles_.begin());
   return {};
 }
 
 Journal::~Journal() {
   if (!db_) return;
-  for (auto* family : handles_) db_->DestroyColumnFamilyHandle(family);
   // Outcomes were written without fsync: with it, a clean end costs no questions at the next start.
   if (options_.sync) db_->SyncWAL();
   db_->Close();
@@ -133,10 +143,10 @@ Journal::~Journal() {
 Result<void> Journal::check_owner() {
   const format::JournalRecord ours{.bucket = options_.bucket, .endpoint = options_.endpoint};
   std::string stored;
-  auto status = db_->Get({}, handle(Family::meta), rocksdb::Slice(kOwnerKey), &stored);
+  auto status = db_->Get({}, key_of(kMeta, kOwnerKey), &stored);
   if (status.IsNotFound()) {
     rocksdb::WriteBatch batch;
-    batch.Put(handle(Family::meta), rocksdb::Slice(kOwnerKey), format::encode(ours));
+    batch.Put(key_of(kMeta, kOwnerKey), format::encode(ours));
     return write(batch, /*sync=*/true, "write");
   }
   if (!status.ok()) return fail(error_of(status, "read"));
@@ -159,14 +169,14 @@ Result<void> Journal::check_owner() {
 
 Result<void> Journal::find_next_id() {
   std::string stored;
-  const auto status = db_->Get({}, handle(Family::meta), rocksdb::Slice(kIdKey), &stored);
+  const auto status = db_->Get({}, key_of(kMeta, kIdKey), &stored);
   if (!status.ok() && !status.IsNotFound()) return fail(error_of(status, "read"));
   std::uint64_t next = stored.size() == 8 ? decode_be<std::uint64_t>(stored) : 1;
   // Of two that are accepted at once, the later write may have the smaller counter.
-  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}, handle(Family::jobs)));
-  at->SeekToLast();
-  if (at->Valid() && at->key().size() == 8)
-    next = std::max(next, decode_be<std::uint64_t>(at->key().ToStringView()) + 1);
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}));
+  at->SeekForPrev(end_of(kJob));
+  if (at->Valid() && at->key()[0] == kJob && at->key().size() == 1 + kIdBytes)
+    next = std::max(next, decode_be<std::uint64_t>(at->key().ToStringView().substr(1)) + 1);
   if (!at->status().ok()) return fail(error_of(at->status(), "read"));
   next_id_ = next;
   return {};
@@ -176,17 +186,21 @@ Result<void> Journal::find_next_id() {
 
 Result<std::vector<Journal::StoredJob>> Journal::load() const {
   std::vector<StoredJob> jobs;
-  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}, handle(Family::jobs)));
-  for (at->SeekToFirst(); at->Valid(); at->Next()) {
-    if (at->key().size() != 8)
+  const std::string behind = end_of(kJob);
+  const rocksdb::Slice bound(behind);
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+  for (at->Seek(key_of(kJob, "")); at->Valid(); at->Next()) {
+    if (at->key().size() != 1 + kIdBytes)
       return fail(ErrorCode::corrupt,
                   "read upload journal " + options_.directory.string() + ": a job has no id",
                   "Move the journal's directory away and send the files again.");
     StoredJob job;
-    job.id = decode_be<std::uint64_t>(at->key().ToStringView());
+    job.id = decode_be<std::uint64_t>(at->key().ToStringView().substr(1));
     SHOAL_CHECK_OK(format::decode_into(at->value().ToStringView(), job.record));
     std::string stored;
-    const auto status = db_->Get({}, handle(Family::multipart), at->key(), &stored);
+    const auto status = db_->Get({}, key_of(kMultipart, job.id), &stored);
     if (status.ok()) {
       SHOAL_CHECK_OK(format::decode_into(stored, job.multipart.emplace()));
       SHOAL_CHECK_OK(load_parts(job));
@@ -205,10 +219,10 @@ Result<void> Journal::load_parts(StoredJob& job) const {
   const rocksdb::Slice bound(behind);
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options, handle(Family::parts)));
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
   for (at->Seek(first); at->Valid(); at->Next()) {
-    if (at->key().size() != 12) continue;
-    const auto number = decode_be<std::uint32_t>(at->key().ToStringView().substr(8));
+    if (at->key().size() != 1 + kIdBytes + 4) continue;
+    const auto number = decode_be<std::uint32_t>(at->key().ToStringView().substr(1 + kIdBytes));
     if (number == 0 || number > format::kPartsMax)
       return fail(ErrorCode::corrupt, "read upload journal: part number out of range",
                   "Move the journal's directory away and send the files again.");
@@ -223,59 +237,57 @@ Result<void> Journal::load_parts(StoredJob& job) const {
 Result<void> Journal::accept(std::span<const NewJob> jobs) {
   rocksdb::WriteBatch batch;
   for (const NewJob& job : jobs) {
-    batch.Put(handle(Family::jobs), id_key(job.id), format::encode(*job.record));
+    batch.Put(key_of(kJob, job.id), format::encode(*job.record));
     if (job.record->body == format::UploadJobRecord::Body::in_journal)
-      batch.Put(handle(Family::bodies), id_key(job.id), slice(job.body));
+      batch.Put(key_of(kBody, job.id), slice(job.body));
   }
-  batch.Put(handle(Family::meta), rocksdb::Slice(kIdKey), encode_be(next_id_.load()));
+  batch.Put(key_of(kMeta, kIdKey), encode_be(next_id_.load()));
   return write(batch, /*sync=*/true, "write to");
 }
 
 Result<std::string> Journal::body(std::uint64_t id) const {
   std::string bytes;
-  const auto status = db_->Get({}, handle(Family::bodies), id_key(id), &bytes);
+  const auto status = db_->Get({}, key_of(kBody, id), &bytes);
   if (!status.ok()) return fail(error_of(status, "read a body from"));
   return bytes;
 }
 
 Result<void> Journal::update(std::uint64_t id, const format::UploadJobRecord& record) {
   rocksdb::WriteBatch batch;
-  batch.Put(handle(Family::jobs), id_key(id), format::encode(record));
+  batch.Put(key_of(kJob, id), format::encode(record));
   return write(batch, /*sync=*/true, "write to");
 }
 
 Result<void> Journal::set_multipart(std::uint64_t id, const format::MultipartRecord& record) {
   rocksdb::WriteBatch batch;
-  batch.DeleteRange(handle(Family::parts), part_key(id, 0), part_key(id + 1, 0));
-  batch.Put(handle(Family::multipart), id_key(id), format::encode(record));
+  batch.DeleteRange(part_key(id, 0), part_key(id + 1, 0));
+  batch.Put(key_of(kMultipart, id), format::encode(record));
   return write(batch, /*sync=*/true, "write to");
 }
 
 Result<void> Journal::forget_multipart(std::uint64_t id) {
   rocksdb::WriteBatch batch;
-  batch.DeleteRange(handle(Family::parts), part_key(id, 0), part_key(id + 1, 0));
-  batch.Delete(handle(Family::multipart), id_key(id));
+  batch.DeleteRange(part_key(id, 0), part_key(id + 1, 0));
+  batch.Delete(key_of(kMultipart, id));
   return write(batch, /*sync=*/false, "write to");
 }
 
 Result<void> Journal::add_part(std::uint64_t id, std::uint32_t number,
                                const format::PartRecord& record) {
   rocksdb::WriteBatch batch;
-  batch.Put(handle(Family::parts), part_key(id, number), format::encode(record));
+  batch.Put(part_key(id, number), format::encode(record));
   return write(batch, /*sync=*/false, "write to");
 }
 
 Result<void> Journal::end(std::span<const Ending> endings, bool durable) {
   rocksdb::WriteBatch batch;
   for (const Ending& ending : endings) {
-    const std::string key = id_key(ending.id);
-    batch.Delete(handle(Family::jobs), key);
-    batch.Delete(handle(Family::bodies), key);
-    batch.Delete(handle(Family::multipart), key);
-    if (ending.had_parts)
-      batch.DeleteRange(handle(Family::parts), part_key(ending.id, 0), part_key(ending.id + 1, 0));
+    batch.Delete(key_of(kJob, ending.id));
+    batch.Delete(key_of(kBody, ending.id));
+    batch.Delete(key_of(kMultipart, ending.id));
+    if (ending.had_parts) batch.DeleteRange(part_key(ending.id, 0), part_key(ending.id + 1, 0));
     if (!ending.sent_key.empty())
-      batch.Put(handle(Family::sent), ending.sent_key, format::encode(ending.sent));
+      batch.Put(key_of(kSent, ending.sent_key), format::encode(ending.sent));
   }
   return write(batch, durable, "write to");
 }
@@ -284,7 +296,7 @@ Result<void> Journal::end(std::span<const Ending> endings, bool durable) {
 
 Result<std::optional<format::SentRecord>> Journal::last_sent(std::string_view key) const {
   std::string stored;
-  const auto status = db_->Get({}, handle(Family::sent), rocksdb::Slice(key), &stored);
+  const auto status = db_->Get({}, key_of(kSent, key), &stored);
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return fail(error_of(status, "read"));
   format::SentRecord record;
@@ -294,8 +306,7 @@ Result<std::optional<format::SentRecord>> Journal::last_sent(std::string_view ke
 
 Result<void> Journal::forget_sent() {
   rocksdb::WriteBatch batch;
-  // Keys are at most 1024 bytes of a text that no key can reach.
-  batch.DeleteRange(handle(Family::sent), rocksdb::Slice(), std::string(1025, '\xff'));
+  batch.DeleteRange(key_of(kSent, ""), end_of(kSent));
   return write(batch, /*sync=*/false, "write to");
 }
 

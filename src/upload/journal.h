@@ -3,7 +3,6 @@
 
 #include <rocksdb/db.h>
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -90,17 +89,11 @@ class Journal {
   [[nodiscard]] Result<void> forget_sent();
 
  private:
-  enum class Family : std::uint8_t { meta, jobs, bodies, multipart, parts, sent };
-  static constexpr std::size_t kFamilies = 6;
-
   Journal(Options options, sys::LockFile lock)
       : options_(std::move(options)), lock_(std::move(lock)) {}
   Result<void> open_database();
   Result<void> check_owner();
   Result<void> find_next_id();
-  [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(Family family) const {
-    return handles_[static_cast<std::size_t>(family)];
-  }
   [[nodiscard]] Result<void> write(rocksdb::WriteBatch& batch, bool sync, const char* doing);
   [[nodiscard]] Error error_of(const rocksdb::Status& status, std::string_view doing) const;
   [[nodiscard]] Result<void> load_parts(StoredJob& job) const;
@@ -108,7 +101,6 @@ class Journal {
   Options options_;
   sys::LockFile lock_;
   std::unique_ptr<rocksdb::DB> db_;
-  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::atomic<std::uint64_t> next_id_{1};
 };
 

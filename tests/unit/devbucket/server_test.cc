@@ -308,7 +308,7 @@ TEST_F(ServerTest, an_unwanted_body_after_expect_is_not_asked_for) {
   EXPECT_EQ(refused.status, 404);
   const auto asked =
       Connection(server_->port())
-          .ask("PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+          .ask("PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\n");
   EXPECT_EQ(asked.status, 100);
 }
 
