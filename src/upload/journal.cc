@@ -64,7 +64,9 @@ Error Journal::error_of(const rocksdb::Status& status, std::string_view doing) c
 Result<void> Journal::write(rocksdb::WriteBatch& batch, bool sync, const char* doing) {
   rocksdb::WriteOptions options;
   options.sync = sync && options_.sync;
-  const rocksdb::Status status = db_->Write(options, &batch);
+  rocksdb::Status status = db_->Write(options, &batch);
+  // After a write that failed (a full disk) RocksDB refuses all others until it is told to go on.
+  if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, &batch);
   if (!status.ok()) return fail(error_of(status, doing));
   return {};
 }
@@ -145,11 +147,26 @@ Result<void> Journal::find_next_id() {
   std::string stored;
   const auto status = db_->Get({}, handle(Family::meta), rocksdb::Slice(kIdKey), &stored);
   if (!status.ok() && !status.IsNotFound()) return fail(error_of(status, "read"));
-  const std::uint64_t next = stored.size() == 8 ? decode_be<std::uint64_t>(stored) : 1;
+  if (status.ok() && stored.size() != 8)
+    return fail(ErrorCode::corrupt,
+                "read upload journal " + options_.directory.string() + ": its counter of ids",
+                "Move the journal's directory away and send the files again.");
+  const std::uint64_t next = status.ok() ? decode_be<std::uint64_t>(stored) : 1;
   next_id_ = next;
+  return reserve_ids(next);
+}
+
+// Nothing with an id from the end of the run on may become durable before a longer run is.
+Result<void> Journal::reserve_ids(std::uint64_t last) {
+  if (last < ids_end_.load(std::memory_order_acquire)) return {};
+  const std::lock_guard lock(ids_mutex_);
+  if (last < ids_end_) return {};
+  const std::uint64_t end = last + kIdRun;
   rocksdb::WriteBatch batch;
-  batch.Put(handle(Family::meta), rocksdb::Slice(kIdKey), encode_be(next + kIdRun));
-  return write(batch, /*sync=*/true, "write");
+  batch.Put(handle(Family::meta), rocksdb::Slice(kIdKey), encode_be(end));
+  SHOAL_CHECK_OK(write(batch, /*sync=*/true, "write"));
+  ids_end_.store(end, std::memory_order_release);
+  return {};
 }
 
 // ---- jobs
@@ -203,6 +220,7 @@ Result<void> Journal::load_parts(StoredJob& job) const {
 Result<void> Journal::accept(std::span<const NewJob> jobs) {
   rocksdb::WriteBatch batch;
   for (const NewJob& job : jobs) {
+    SHOAL_CHECK_OK(reserve_ids(job.id));
     batch.Put(handle(Family::jobs), id_key(job.id), format::encode(*job.record));
     if (job.record->body == format::UploadJobRecord::Body::in_journal)
       batch.Put(handle(Family::bodies), id_key(job.id), slice(job.body));
@@ -250,7 +268,12 @@ Result<void> Journal::end(std::span<const Ending> endings) {
     const std::string key = id_key(ending.id);
     batch.Delete(handle(Family::jobs), key);
     batch.Delete(handle(Family::bodies), key);
-    batch.Delete(handle(Family::multipart), key);
+    // A range costs every later read of the parts; most jobs have none.
+    rocksdb::PinnableSlice multipart;
+    if (!db_->Get({}, handle(Family::multipart), key, &multipart).IsNotFound()) {
+      batch.Delete(handle(Family::multipart), key);
+      batch.DeleteRange(handle(Family::parts), part_key(ending.id, 0), part_key(ending.id + 1, 0));
+    }
     if (!ending.sent_key.empty())
       batch.Put(handle(Family::sent), ending.sent_key, format::encode(ending.sent));
   }

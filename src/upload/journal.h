@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -96,6 +97,7 @@ class Journal {
   Result<void> open_database();
   Result<void> check_owner();
   Result<void> find_next_id();
+  Result<void> reserve_ids(std::uint64_t last);
   [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(Family family) const {
     return handles_[static_cast<std::size_t>(family)];
   }
@@ -108,6 +110,8 @@ class Journal {
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::atomic<std::uint64_t> next_id_{1};
+  std::atomic<std::uint64_t> ids_end_{0};  // of the run that is in the journal
+  std::mutex ids_mutex_;                   // held while the run is made longer
 };
 
 }  // namespace shoal::upload
