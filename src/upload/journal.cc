@@ -64,11 +64,10 @@ Error Journal::error_of(const rocksdb::Status& status, std::string_view doing) c
 Result<void> Journal::write(rocksdb::WriteBatch& batch, bool sync, const char* doing) {
   rocksdb::WriteOptions options;
   options.sync = sync && options_.sync;
-  rocksdb::Status status = db_->Write(options, &batch);
-  // After a write that failed (a full disk) RocksDB refuses all others until it is told to go on.
-  if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, &batch);
-  if (!status.ok()) return fail(error_of(status, doing));
-  return {};
+  const rocksdb::Status status = db_->Write(options, &batch);
+  if (status.ok()) return {};
+  has_failed_ = true;
+  return fail(error_of(status, doing));
 }
 
 // ---- opening
@@ -112,7 +111,8 @@ Journal::~Journal() {
   if (!db_) return;
   for (auto* family : handles_) db_->DestroyColumnFamilyHandle(family);
   // Outcomes were written without fsync: with it, a clean end costs no questions at the next start.
-  if (options_.sync) db_->SyncWAL();
+  // RocksDB aborts the process when a log it failed to write is to be synced.
+  if (options_.sync && !has_failed_) db_->SyncWAL();
   db_->Close();
 }
 

@@ -111,6 +111,7 @@ class Journal {
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::atomic<std::uint64_t> next_id_{1};
   std::atomic<std::uint64_t> ids_end_{0};  // of the run that is in the journal
+  std::atomic<bool> has_failed_{false};    // a write has
   std::mutex ids_mutex_;                   // held while the run is made longer
 };
 

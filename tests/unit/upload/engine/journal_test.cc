@@ -47,8 +47,7 @@ class JournalTest : public ::testing::Test {
   }
   static std::uint64_t accept(Journal& journal, const UploadJobRecord& record,
                               std::string_view body = {}) {
-    const Journal::NewJob job{
-        .id = journal.next_id(), .record = &record, .body = as_bytes(body)};
+    const Journal::NewJob job{.id = journal.next_id(), .record = &record, .body = as_bytes(body)};
     EXPECT_TRUE(journal.accept({&job, 1}));
     return job.id;
   }
@@ -159,9 +158,8 @@ TEST_F(JournalTest, takes_an_empty_body_for_one) {
 }
 
 TEST_F(JournalTest, replaces_a_record_when_an_append_has_found_its_position) {
-  UploadJobRecord record{.kind = UploadJobRecord::Kind::append,
-                         .body = UploadJobRecord::Body::in_journal,
-                         .key = "k"};
+  UploadJobRecord record{
+      .kind = UploadJobRecord::Kind::append, .body = UploadJobRecord::Body::in_journal, .key = "k"};
   {
     const auto journal = open();
     const auto id = accept(*journal, record, "x");
@@ -281,8 +279,7 @@ TEST_F(JournalTest, is_of_one_process_at_a_time_and_names_it) {
   const auto second = try_open();
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::precondition);
-  EXPECT_NE(second.error().message().find("process " + std::to_string(getpid())),
-            std::string::npos)
+  EXPECT_NE(second.error().message().find("process " + std::to_string(getpid())), std::string::npos)
       << second.error().to_string();
 }
 
@@ -290,8 +287,7 @@ TEST_F(JournalTest, is_of_one_bucket_and_endpoint) {
   { const auto journal = open(); }
   for (const auto& [bucket, endpoint] : std::vector<std::pair<std::string, std::string>>{
            {"s3://other", ""}, {"oss://b", ""}, {kBucket, "http://elsewhere"}}) {
-    const auto other =
-        Journal::open({.directory = path(), .bucket = bucket, .endpoint = endpoint});
+    const auto other = Journal::open({.directory = path(), .bucket = bucket, .endpoint = endpoint});
     ASSERT_FALSE(other);
     EXPECT_EQ(other.error().code(), ErrorCode::precondition);
     EXPECT_NE(other.error().message().find(bucket), std::string::npos);
@@ -409,7 +405,7 @@ class SmallDisk {
   bool is_mounted_ = false;
 };
 
-TEST_F(JournalTest, on_a_full_disk_says_so_and_goes_on_when_there_is_room) {
+TEST_F(JournalTest, on_a_full_disk_says_so_and_keeps_what_it_accepted) {
   const SmallDisk disk(path());
   if (!disk.is_mounted()) GTEST_SKIP() << "mount tmpfs: " << std::strerror(errno);
   UploadJobRecord record = put_of("k");
@@ -417,7 +413,8 @@ TEST_F(JournalTest, on_a_full_disk_says_so_and_goes_on_when_there_is_room) {
   const std::string body(60'000, 'b');
   std::size_t accepted = 0;
   {
-    const auto journal = open();
+    const auto journal =
+        Journal::open({.directory = path(), .bucket = kBucket, .sync = true}).value();
     for (; accepted < 5; ++accepted) accept(*journal, record, body);
     disk.fill();
     // The log has some room reserved.
@@ -428,11 +425,8 @@ TEST_F(JournalTest, on_a_full_disk_says_so_and_goes_on_when_there_is_room) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), ErrorCode::no_space) << refused.error().to_string();
     EXPECT_NE(refused.error().message().find(path().string()), std::string::npos);
-    disk.make_room();
-    const auto again = journal->accept({&job, 1});
-    EXPECT_TRUE(again) << again.error().to_string();
-    if (again) ++accepted;
   }
+  disk.make_room();
   const auto journal = open();
   EXPECT_EQ(load(*journal).size(), accepted);
 }

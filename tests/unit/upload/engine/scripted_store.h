@@ -73,9 +73,8 @@ class ScriptedStore final : public store::ObjectStore {
   }
   store::CallId get(const store::GetRequest& request, store::BodySink& sink,
                     store::Done<void> done) override {
-    run<void>(Call::get, 0, std::move(done), [this, request, &sink](auto next) {
-      inner_.get(request, sink, std::move(next));
-    });
+    run<void>(Call::get, 0, std::move(done),
+              [this, request, &sink](auto next) { inner_.get(request, sink, std::move(next)); });
     return {~0ull};
   }
   void list(const store::ListRequest& request, store::Done<store::ListPage> done) override {
@@ -104,9 +103,9 @@ class ScriptedStore final : public store::ObjectStore {
   }
   void complete_upload(const store::CompleteRequest& request,
                        store::Done<store::PutResult> done) override {
-    run<store::PutResult>(
-        Call::complete_upload, 0, std::move(done),
-        [this, request](auto next) { inner_.complete_upload(request, std::move(next)); });
+    run<store::PutResult>(Call::complete_upload, 0, std::move(done), [this, request](auto next) {
+      inner_.complete_upload(request, std::move(next));
+    });
   }
   void abort_upload(const store::UploadId& upload, store::Done<void> done) override {
     run<void>(Call::abort_upload, 0, std::move(done),
@@ -114,9 +113,9 @@ class ScriptedStore final : public store::ObjectStore {
   }
   void list_uploads(const store::ListUploadsRequest& request,
                     store::Done<store::UploadsPage> done) override {
-    run<store::UploadsPage>(
-        Call::list_uploads, 0, std::move(done),
-        [this, request](auto next) { inner_.list_uploads(request, std::move(next)); });
+    run<store::UploadsPage>(Call::list_uploads, 0, std::move(done), [this, request](auto next) {
+      inner_.list_uploads(request, std::move(next));
+    });
   }
   void append(const std::string& key, std::uint64_t position, ByteSpan body,
               const store::BodyChecks& checks, store::Done<store::AppendResult> done) override {
@@ -131,9 +130,9 @@ class ScriptedStore final : public store::ObjectStore {
   }
   void copy(const std::string& source, const std::string& target,
             store::Done<store::PutResult> done) override {
-    run<store::PutResult>(
-        Call::copy, 0, std::move(done),
-        [this, source, target](auto next) { inner_.copy(source, target, std::move(next)); });
+    run<store::PutResult>(Call::copy, 0, std::move(done), [this, source, target](auto next) {
+      inner_.copy(source, target, std::move(next));
+    });
   }
 
  private:
