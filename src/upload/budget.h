@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 
@@ -19,7 +20,7 @@ class Budget {
   // Runs `granted` later, once there is room; the room is the caller's until release().
   void acquire(std::uint64_t bytes, Task granted);
   void release(std::uint64_t bytes);
-  [[nodiscard]] std::uint64_t bytes_used() const { return bytes_; }
+  [[nodiscard]] std::uint64_t bytes_used() const { return bytes_; }  // from any thread
   // Forgets whoever waits.
   void close() { waiters_.clear(); }
 
@@ -34,7 +35,7 @@ class Budget {
   LoopExecutor& executor_;
   const std::uint64_t bytes_max_;
   const std::uint32_t bodies_max_;
-  std::uint64_t bytes_ = 0;
+  std::atomic<std::uint64_t> bytes_{0};
   std::uint32_t bodies_ = 0;
   std::deque<Waiter> waiters_;
   bool is_posted_ = false;

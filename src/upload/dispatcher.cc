@@ -20,21 +20,30 @@ constexpr Duration kChangedDelay = 100ms;
 constexpr Duration kBackoffMin = 100ms;
 constexpr Duration kBackoffMax = 30s;
 
-// A file that is gone, that is; a missing bucket may come back, and accepted work must not go.
-bool is_file_gone(const Error& error, const Job& job) {
-  return error.code() == ErrorCode::not_found &&
-         job.record.body == format::UploadJobRecord::Body::file &&
-         !sys::identity_of(std::filesystem::path(job.record.file));
+// A file that is gone, that is; a missing bucket may come back, and accepted work must not go. A
+// copy in the journal is removed once its job has an outcome, which a dying machine may forget.
+bool is_file_gone(const Error& error, const Job& job, const Spool& spool) {
+  if (error.code() != ErrorCode::not_found) return false;
+  switch (job.record.body) {
+    case format::UploadJobRecord::Body::file:
+      return !sys::identity_of(std::filesystem::path(job.record.file));
+    case format::UploadJobRecord::Body::spooled:
+      return !sys::identity_of(spool.path(job.id));
+    case format::UploadJobRecord::Body::none:
+    case format::UploadJobRecord::Body::in_journal:
+      break;
+  }
+  return false;
 }
 
-bool is_final(const Error& error, const Job& job) {
+bool is_final(const Error& error, const Job& job, const Spool& spool) {
   switch (error.code()) {
     case ErrorCode::precondition:
     case ErrorCode::bad_input:
     case ErrorCode::unsupported:
       return error.retry() != Retry::yes;
     default:
-      return is_file_gone(error, job);
+      return is_file_gone(error, job, spool);
   }
 }
 
@@ -49,6 +58,11 @@ void Dispatcher::wake() {
   parts_.executor.post([this] { pump(); });
 }
 
+void Dispatcher::start() {
+  is_started_ = true;
+  wake();
+}
+
 void Dispatcher::resume() {
   is_paused_ = false;
   wake();
@@ -56,7 +70,7 @@ void Dispatcher::resume() {
 
 void Dispatcher::pump() {
   is_woken_ = false;
-  while (!is_paused_ && !is_closed_ && running_ < options_.jobs_running_max) {
+  while (is_started_ && !is_paused_ && !is_closed_ && running_ < options_.jobs_running_max) {
     const JobPtr job = parts_.backlog.take();
     if (!job) return;
     run(job);
@@ -105,22 +119,23 @@ void Dispatcher::on_changed(const JobPtr& job, Outcome outcome) {
   // The multipart upload of the old state is over, one way or the other.
   job->multipart.reset();
   job->parts.clear();
+  job->bytes_sent = 0;
   parts_.backlog.open_to_joins(job);
   again_after(job, job->changes == 1 ? Duration::zero() : kChangedDelay);
 }
 
 void Dispatcher::on_failed(const JobPtr& job, Error error) {
   if (error.code() == ErrorCode::canceled) return;  // the store is going; the journal keeps the job
-  // Parts that cannot be taken back are left to the bucket's own rules: the job goes all the same.
-  if (job->is_discarded) return end(job, canceled(*job), {});
-  if (is_final(error, *job)) return refuse(job, std::move(error));
+  if (job->is_discarded) return run(job);           // as an attempt that takes it back
+  if (is_final(error, *job, parts_.spool)) return refuse(job, std::move(error));
   const TimePoint now = parts_.executor.clock().now();
   if (job->tries++ == 0) job->failing_since = now;
   if (error.retry() == Retry::unknown_effect) job->may_be_there = true;
   if (options_.retry_for > 0s && now - job->failing_since >= options_.retry_for) {
     job->tries = 0;
     finisher_.tell(*job, UploadEvent::Kind::waiting, &error, nullptr);
-    return parts_.backlog.set_waiting(job, error);
+    if (!parts_.backlog.set_waiting(job, error)) run(job);
+    return;
   }
   parts_.counters.retries += 1;
   finisher_.tell(*job, UploadEvent::Kind::delayed, &error, nullptr);
@@ -129,8 +144,7 @@ void Dispatcher::on_failed(const JobPtr& job, Error error) {
 
 // What the service has of it must go too.
 void Dispatcher::refuse(const JobPtr& job, Error error) {
-  if (!job->multipart || job->multipart->upload_id.empty())
-    return end(job, fail(std::move(error)), {});
+  if (!job->multipart) return end(job, fail(std::move(error)), {});
   ++running_;
   std::make_shared<DiscardAttempt>(parts_, job,
                                    [this, job, error = std::move(error)](Outcome) mutable {

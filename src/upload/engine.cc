@@ -119,6 +119,7 @@ Result<void> Engine::recover() {
     auto job = std::make_shared<Job>(one.id, std::move(one.record), /*recovered=*/true);
     job->multipart = std::move(one.multipart);
     job->parts.insert(one.parts.begin(), one.parts.end());
+    job->has_recovered_parts = !job->parts.empty();
     // It may have been sent by the process that died before it could note it.
     job->may_be_there = true;
     backlog_.recover(job);
@@ -129,7 +130,7 @@ Result<void> Engine::recover() {
 }
 
 void Engine::start() {
-  dispatcher_.wake();
+  dispatcher_.start();
 }
 
 void Engine::close(Task closed) {
