@@ -125,8 +125,9 @@ Result<void> decode_into(std::string_view bytes, MultipartRecord& record) {
             .started_at = message.started_at()};
   if (record.part_bytes == 0 || record.identity.size > kSizeMax)
     return corrupt("multipart", "impossible size");
-  if (record.identity.size / record.part_bytes > kPartsMax)
-    return corrupt("multipart", "too many parts");
+  const std::uint64_t parts = record.identity.size / record.part_bytes +
+                              (record.identity.size % record.part_bytes == 0 ? 0 : 1);
+  if (parts > kPartsMax) return corrupt("multipart", "too many parts");
   return {};
 }
 

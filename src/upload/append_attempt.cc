@@ -9,6 +9,9 @@
 #include "store/encoding.h"
 
 namespace shoal::upload {
+
+using format::UploadJobRecord;
+
 namespace {
 
 constexpr std::uint64_t kPieceCostMin = 4096;  // of the budget
@@ -53,10 +56,13 @@ void AppendAttempt::on_asked(Result<store::ObjectInfo> found) {
 }
 
 void AppendAttempt::note_position(std::uint64_t position) {
-  job_->record.position = position;
-  on_worker([this, record = job_->record] { return parts_.journal.update(job_->id, record); },
-            [this](Result<void> result) {
+  UploadJobRecord record = job_->record;
+  record.position = position;
+  on_worker([this, record] { return parts_.journal.update(job_->id, record); },
+            [this, position](Result<void> result) {
               if (!result) return fail_with(std::move(result).error());
+              job_->record.position =
+                  position;  // not before: nothing may be sent that is not noted
               open();
             });
 }

@@ -69,7 +69,18 @@ std::filesystem::path Attempt::body_path() const {
   return {};
 }
 
+bool Attempt::is_torn(std::uint64_t size) const {
+  return job_->record.body == UploadJobRecord::Body::spooled && size != job_->record.size;
+}
+
+Error Attempt::torn_error() const {
+  return Error(ErrorCode::corrupt, "upload of " + key() + ": its copy in the journal is not whole",
+               "The machine died before it was on the disk, or somebody changed it: discard the "
+               "work and send it again.");
+}
+
 void Attempt::count_sent(std::uint64_t bytes) {
+  job_->tries = 0;  // it gets on, however often it stumbles
   job_->bytes_sent += bytes;
   parts_.counters.wire_bytes += bytes;
   parts_.counters.requests += 1;

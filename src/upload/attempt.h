@@ -102,6 +102,9 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   [[nodiscard]] store::BodyChecks checks_of(const Body& body) const;
   // Where the body's file is; empty for bytes that are in the journal.
   [[nodiscard]] std::filesystem::path body_path() const;
+  // Whether the machine died before all of a spooled body was on the disk (process_death).
+  [[nodiscard]] bool is_torn(std::uint64_t size) const;
+  [[nodiscard]] Error torn_error() const;
   // Ends with `sent`, or with `sent_old` when the job's file is not what was sent any more.
   void settle(Uploaded uploaded, const sys::FileIdentity& sent);
   void count_sent(std::uint64_t bytes);

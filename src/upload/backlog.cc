@@ -12,6 +12,13 @@ namespace shoal::upload {
 
 using format::UploadJobRecord;
 
+namespace {
+
+// Longer ones mean for ever, and their end could not be counted in nanoseconds.
+constexpr std::chrono::milliseconds kTimeoutMax = std::chrono::years(10);
+
+}  // namespace
+
 std::uint64_t Backlog::journal_bytes(const Job& job) {
   return job.record.body == UploadJobRecord::Body::file ? 0 : job.record.size;
 }
@@ -32,7 +39,7 @@ Result<void> Backlog::reserve(std::uint64_t jobs, std::uint64_t bytes) {
                             human_bytes(limits_.journal_bytes_max)),
                 "Raise pending_max or journal_bytes_max, or send files from where they are.");
   std::unique_lock lock(mutex_);
-  const bool in_time = changed_.wait_for(lock, limits_.timeout,
+  const bool in_time = changed_.wait_for(lock, std::min(limits_.timeout, kTimeoutMax),
                                          [&] { return closed_ || has_room_locked(jobs, bytes); });
   if (closed_) return fail(ErrorCode::closed, "accept an upload: the uploader was closed");
   if (!in_time)
@@ -60,9 +67,11 @@ void Backlog::add(const JobPtr& job) {
   pending_bytes_ += job->record.size;
   unsettled_.insert(job->id);
   Line& line = lines_[job->record.key];
-  // Two threads may reserve their ids in one order and arrive here in the other.
-  const auto place =
-      std::ranges::find_if(line, [&](const JobPtr& other) { return other->id > job->id; });
+  // Two threads may reserve their ids in one order and arrive here in the other; what runs already
+  // stays first.
+  const auto place = std::ranges::find_if(line, [&](const JobPtr& other) {
+    return other->id > job->id && other->state != Job::State::running;
+  });
   line.insert(place, job);
 }
 
@@ -71,6 +80,7 @@ void Backlog::commit(const JobPtr& job) {
     const std::lock_guard lock(mutex_);
     set_state_locked(*job, Job::State::queued);
     job->can_be_joined = job->record.body == UploadJobRecord::Body::file;
+    if (closed_ && unsettled_.erase(job->id) > 0) job->promise.set_value(fail(Error(*closed_)));
     wake_line_locked(lines_[job->record.key]);
   }
   wake_();
@@ -157,17 +167,21 @@ void Backlog::open_to_joins(const JobPtr& job) {
   job->can_be_joined = job->record.body == UploadJobRecord::Body::file;
 }
 
-void Backlog::set_waiting(const JobPtr& job, const Error& error) {
+bool Backlog::set_waiting(const JobPtr& job, const Error& error) {
   {
     const std::lock_guard lock(mutex_);
+    if (job->is_discarded) return false;
     for (const JobPtr& behind : lines_[job->record.key]) {
-      if (behind->state == Job::State::accepting) continue;
+      // Whatever else runs of this key is being discarded.
+      const bool is_elsewhere = behind != job && behind->state == Job::State::running;
+      if (behind->state == Job::State::accepting || is_elsewhere) continue;
       set_state_locked(*behind, Job::State::waiting);
       behind->can_be_joined = behind->record.body == UploadJobRecord::Body::file;
       settle_locked(behind, fail(Error(error)));
     }
   }
   changed_.notify_all();
+  return true;
 }
 
 void Backlog::end(const JobPtr& job, Result<Uploaded> result) {
@@ -233,7 +247,7 @@ Result<void> Backlog::wait_settled(std::chrono::milliseconds timeout) {
   const auto is_settled = [&] {
     return closed_ || unsettled_.empty() || *unsettled_.begin() > last;
   };
-  if (!changed_.wait_for(lock, timeout, is_settled))
+  if (!changed_.wait_for(lock, std::min(timeout, kTimeoutMax), is_settled))
     return fail(ErrorCode::timeout,
                 fmt::format("flush uploads: {} have no outcome after {} ms", unsettled_.size(),
                             timeout.count()),
@@ -271,7 +285,7 @@ Backlog::Counts Backlog::counts() const {
 void Backlog::close(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
+    closed_ = error;
     for (const auto& [id, job] : jobs_)
       if (unsettled_.erase(id) > 0) job->promise.set_value(fail(Error(error)));
   }

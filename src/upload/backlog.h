@@ -57,8 +57,9 @@ class Backlog {
   // Of a running job of a file: from now on its bytes do not stand for a later put.
   void close_to_joins(const JobPtr& job);
   void open_to_joins(const JobPtr& job);
-  // Of a running job: it is left for later; it and those behind it get this error.
-  void set_waiting(const JobPtr& job, const Error& error);
+  // Of a running job: it is left for later; it and those behind it get this error. False, and
+  // nothing of it happens, when the job has been discarded meanwhile.
+  [[nodiscard]] bool set_waiting(const JobPtr& job, const Error& error);
   // Of a running job whose journal entry is gone.
   void end(const JobPtr& job, Result<Uploaded> result);
 
@@ -92,7 +93,7 @@ class Backlog {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All guarded by mutex_.
-  bool closed_ = false;
+  std::optional<Error> closed_;  // what whoever comes afterwards gets
   std::map<std::uint64_t, JobPtr> jobs_;
   std::unordered_map<std::string, Line> lines_;
   std::deque<JobPtr> ready_;  // heads of their lines, queued; some may have been taken out since

@@ -52,6 +52,11 @@ void Dispatcher::wake() {
   parts_.executor.post([this] { pump(); });
 }
 
+void Dispatcher::start() {
+  is_started_ = true;
+  wake();
+}
+
 void Dispatcher::resume() {
   is_paused_ = false;
   wake();
@@ -59,7 +64,7 @@ void Dispatcher::resume() {
 
 void Dispatcher::pump() {
   is_woken_ = false;
-  while (!is_paused_ && !is_closed_ && running_ < options_.jobs_running_max) {
+  while (is_started_ && !is_paused_ && !is_closed_ && running_ < options_.jobs_running_max) {
     const JobPtr job = parts_.backlog.take();
     if (!job) return;
     run(job);
@@ -68,13 +73,8 @@ void Dispatcher::pump() {
 
 void Dispatcher::run(const JobPtr& job) {
   ++running_;
-  const bool takes_back = job->is_discarded;
-  make_attempt(parts_, job, [this, job, takes_back](Outcome outcome) {
+  make_attempt(parts_, job, [this, job](Outcome outcome) {
     --running_;
-    // Parts that cannot be taken back are left to the bucket's own rules.
-    if (takes_back && outcome.kind == Outcome::Kind::failed &&
-        outcome.error->code() != ErrorCode::canceled)
-      outcome.kind = Outcome::Kind::taken_back;
     if (!is_closed_) on_outcome(job, std::move(outcome));
     wake();
   })->start();
@@ -113,13 +113,14 @@ void Dispatcher::on_changed(const JobPtr& job, Outcome outcome) {
   // The multipart upload of the old state is over, one way or the other.
   job->multipart.reset();
   job->parts.clear();
+  job->bytes_sent = 0;
   parts_.backlog.open_to_joins(job);
   again_after(job, job->changes == 1 ? Duration::zero() : kChangedDelay);
 }
 
 void Dispatcher::on_failed(const JobPtr& job, Error error) {
   if (error.code() == ErrorCode::canceled) return;  // the store is going; the journal keeps the job
-  if (job->is_discarded) return run(job);
+  if (job->is_discarded) return run(job);           // as an attempt that takes it back
   if (is_final(error, *job, parts_.spool)) return refuse(job, std::move(error));
   const TimePoint now = parts_.executor.clock().now();
   if (job->tries++ == 0) job->failing_since = now;
@@ -127,7 +128,8 @@ void Dispatcher::on_failed(const JobPtr& job, Error error) {
   if (options_.retry_for > 0s && now - job->failing_since >= options_.retry_for) {
     job->tries = 0;
     finisher_.tell(*job, UploadEvent::Kind::waiting, &error, nullptr);
-    return parts_.backlog.set_waiting(job, error);
+    if (!parts_.backlog.set_waiting(job, error)) run(job);
+    return;
   }
   parts_.counters.retries += 1;
   finisher_.tell(*job, UploadEvent::Kind::delayed, &error, nullptr);
@@ -136,8 +138,7 @@ void Dispatcher::on_failed(const JobPtr& job, Error error) {
 
 // What the service has of it must go too.
 void Dispatcher::refuse(const JobPtr& job, Error error) {
-  if (!job->multipart || job->multipart->upload_id.empty())
-    return end(job, fail(std::move(error)), {});
+  if (!job->multipart) return end(job, fail(std::move(error)), {});
   ++running_;
   std::make_shared<DiscardAttempt>(parts_, job,
                                    [this, job, error = std::move(error)](Outcome) mutable {

@@ -33,6 +33,8 @@ class Dispatcher {
 
   // There may be something to run. synchronized.
   void wake();
+  // Nothing of the backlog runs before.
+  void start();
   void resume();
   // Takes a job back that nobody else runs.
   void discard(const JobPtr& job) { run(job); }
@@ -56,6 +58,7 @@ class Dispatcher {
   const Options options_;
   Rng rng_;
   bool is_paused_ = options_.is_paused;
+  bool is_started_ = false;
   bool is_closed_ = false;
   std::uint32_t running_ = 0;  // taken from the backlog and not given back
   std::atomic<bool> is_woken_{false};

@@ -131,6 +131,7 @@ Result<void> Engine::recover() {
     job->parts.insert(one.parts.begin(), one.parts.end());
     job->has_had_parts = !job->parts.empty();
     job->bytes_sent = bytes_of_parts(*job);
+    job->has_recovered_parts = !job->parts.empty();
     // It may have been sent by the process that died before it could note it.
     job->may_be_there = true;
     backlog_.recover(job);
@@ -141,7 +142,7 @@ Result<void> Engine::recover() {
 }
 
 void Engine::start() {
-  dispatcher_.wake();
+  dispatcher_.start();
 }
 
 void Engine::close(Task closed) {

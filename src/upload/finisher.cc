@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upload/finisher.h"
 
+#include <iterator>
 #include <utility>
 
 namespace shoal::upload {
@@ -18,33 +19,41 @@ void Finisher::end(Ended ended) {
 
 void Finisher::work() {
   std::vector<Ended> group;
+  std::vector<Journal::Ending> endings;
+  std::vector<std::uint64_t> bodies;  // in the spool
   {
     const std::lock_guard lock(mutex_);
     group.swap(waiting_);
+    endings.swap(unwritten_);
+    bodies.swap(unwritten_bodies_);
     is_posted_ = false;
   }
-  std::vector<Journal::Ending> endings;
-  endings.reserve(group.size());
-  bool durable = false;
   for (const Ended& ended : group) {
     Journal::Ending ending{.id = ended.job->id, .had_parts = ended.had_parts};
-    durable |= ended.job->record.body == UploadJobRecord::Body::spooled;
     if (parts_.remember_sent && ended.result && ended.identity) {
       ending.sent_key = ended.job->record.key;
       ending.sent = {
           .file = ended.job->record.file, .identity = *ended.identity, .etag = ended.result->etag};
     }
     endings.push_back(std::move(ending));
+    if (ended.job->record.body == UploadJobRecord::Body::spooled) bodies.push_back(ended.job->id);
   }
   // A journal that cannot be written keeps jobs that have their outcome: the next start asks the
-  // bucket about them and sends nothing again.
-  ignore(parts_.journal.end(endings, durable), "costs a question per job at the next start");
+  // bucket about them. Later work of their keys must not end without them, or the next start would
+  // send the older bytes over the newer ones.
+  if (parts_.journal.end(endings, /*durable=*/!bodies.empty())) {
+    for (const std::uint64_t id : bodies) parts_.spool.remove(id);
+  } else {
+    const std::lock_guard lock(mutex_);
+    unwritten_.insert(unwritten_.end(), std::make_move_iterator(endings.begin()),
+                      std::make_move_iterator(endings.end()));
+    unwritten_bodies_.insert(unwritten_bodies_.end(), bodies.begin(), bodies.end());
+  }
   for (Ended& ended : group) finish(ended);
 }
 
 void Finisher::finish(Ended& ended) {
   Job& job = *ended.job;
-  if (job.record.body == UploadJobRecord::Body::spooled) parts_.spool.remove(job.id);
   if (ended.result) {
     parts_.counters.sent += 1;
     parts_.counters.sent_bytes += ended.result->bytes;

@@ -49,7 +49,10 @@ class Finisher {
   std::mutex mutex_;
   std::vector<Ended> waiting_;  // guarded by mutex_
   bool is_posted_ = false;      // guarded by mutex_
-  std::mutex event_mutex_;      // held while on_event runs
+  // Of jobs that ended while the journal could not be written; guarded by mutex_.
+  std::vector<Journal::Ending> unwritten_;
+  std::vector<std::uint64_t> unwritten_bodies_;
+  std::mutex event_mutex_;  // held while on_event runs
 };
 
 }  // namespace shoal::upload

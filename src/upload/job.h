@@ -42,6 +42,7 @@ struct Job {
   std::optional<format::MultipartRecord> multipart{};
   std::map<std::uint32_t, format::PartRecord> parts{};  // those the service has
   bool has_had_parts = false;                           // also of an upload that was given up
+  bool has_recovered_parts = false;                     // that no attempt has gone on with
   // An earlier try may have taken effect: the service is asked before anything is sent.
   bool may_be_there = false;
   int tries = 0;              // in a row that failed for a passing reason

@@ -102,6 +102,7 @@ Result<void> Journal::write(rocksdb::WriteBatch& batch, bool sync, const char* d
   rocksdb::Status status = db_->Write(options, &batch);
   // After a full disk RocksDB takes no more writes until it is told that there may be room again.
   if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, &batch);
+  has_failed_ = !status.ok();
   if (!status.ok()) return fail(error_of(status, doing));
   return {};
 }
@@ -136,7 +137,8 @@ Result<void> Journal::open_database() {
 Journal::~Journal() {
   if (!db_) return;
   // Outcomes were written without fsync: with it, a clean end costs no questions at the next start.
-  if (options_.sync) db_->SyncWAL();
+  // RocksDB aborts the process when a log it failed to write is to be synced.
+  if (options_.sync && !has_failed_) db_->SyncWAL();
   db_->Close();
 }
 
@@ -171,7 +173,11 @@ Result<void> Journal::find_next_id() {
   std::string stored;
   const auto status = db_->Get({}, key_of(kMeta, kIdKey), &stored);
   if (!status.ok() && !status.IsNotFound()) return fail(error_of(status, "read"));
-  std::uint64_t next = stored.size() == 8 ? decode_be<std::uint64_t>(stored) : 1;
+  if (status.ok() && stored.size() != kIdBytes)
+    return fail(ErrorCode::corrupt,
+                "read upload journal " + options_.directory.string() + ": its counter of ids",
+                "Move the journal's directory away and send the files again.");
+  std::uint64_t next = status.ok() ? decode_be<std::uint64_t>(stored) : 1;
   // Of two that are accepted at once, the later write may have the smaller counter.
   const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}));
   at->SeekForPrev(end_of(kJob));

@@ -83,7 +83,7 @@ class Journal {
     format::SentRecord sent{};
   };
   // `durable`: with fsync, for what must not come back, as their bodies are going to be deleted.
-  [[nodiscard]] Result<void> end(std::span<const Ending> endings, bool durable);
+  [[nodiscard]] Result<void> end(std::span<const Ending> endings, bool durable = false);
 
   [[nodiscard]] Result<std::optional<format::SentRecord>> last_sent(std::string_view key) const;
   [[nodiscard]] Result<void> forget_sent();
@@ -102,6 +102,7 @@ class Journal {
   sys::LockFile lock_;
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<std::uint64_t> next_id_{1};
+  std::atomic<bool> has_failed_{false};  // the last write has
 };
 
 }  // namespace shoal::upload

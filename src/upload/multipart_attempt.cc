@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/crc64.h"
@@ -17,10 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kYoungDelay = 25ms;
-// An upload of this key that was created around the moment we meant to create one is taken for
-// ours; clocks of services are this exact, and a create is given up after a minute.
-constexpr std::int64_t kSweepBeforeSeconds = 5;
-constexpr std::int64_t kSweepAfterSeconds = 120;
 
 std::int64_t seconds_of(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -74,9 +71,14 @@ void MultipartAttempt::on_opened(BodyReader::File file) {
     parts_.executor.after(kYoungDelay, guarded([this] { start(); }));
     return;
   }
+  if (is_torn(file.identity.size)) return fail_with(torn_error());
   file_ = std::move(file);
   if (!job_->multipart) return begin();
-  if (job_->multipart->upload_id.empty()) return sweep({.prefix = key()});
+  if (job_->multipart->upload_id.empty())
+    return sweep([this](Result<void> swept) {
+      if (!swept) return fail_with(std::move(swept).error());
+      forget_then_begin();
+    });
   if (job_->multipart->identity == to_record(file_.identity)) return resume();
   abort_old();
 }
@@ -87,38 +89,6 @@ void MultipartAttempt::abort_old() {
                               if (!result) return fail_with(std::move(result).error());
                               forget_then_begin();
                             }));
-}
-
-// Looks for an upload that was created while nobody was left to note its id.
-void MultipartAttempt::sweep(store::ListUploadsRequest from) {
-  parts_.store.list_uploads(from, guarded([this, from](Result<store::UploadsPage> page) mutable {
-                              if (!page && page.error().code() == ErrorCode::unsupported)
-                                return forget_then_begin();
-                              if (!page) return fail_with(std::move(page).error());
-                              std::vector<store::UploadId> ours;
-                              const std::int64_t started_at = job_->multipart->started_at;
-                              for (const store::UploadInfo& info : page->uploads)
-                                if (info.upload.key == key() &&
-                                    info.initiated >= started_at - kSweepBeforeSeconds &&
-                                    info.initiated <= started_at + kSweepAfterSeconds)
-                                  ours.push_back(info.upload);
-                              if (!ours.empty()) return abort_swept(std::move(ours));
-                              if (page->is_last) return forget_then_begin();
-                              from.key_marker = page->next_key_marker;
-                              from.id_marker = page->next_id_marker;
-                              sweep(std::move(from));
-                            }));
-}
-
-void MultipartAttempt::abort_swept(std::vector<store::UploadId> uploads) {
-  if (uploads.empty()) return sweep({.prefix = key()});
-  const store::UploadId upload = uploads.back();
-  uploads.pop_back();
-  parts_.store.abort_upload(
-      upload, guarded([this, uploads = std::move(uploads)](Result<void> result) mutable {
-        if (!result) return fail_with(std::move(result).error());
-        abort_swept(std::move(uploads));
-      }));
 }
 
 void MultipartAttempt::forget_then_begin() {
@@ -143,6 +113,7 @@ void MultipartAttempt::begin() {
                                        key(), human_bytes(size), human_bytes(part_bytes),
                                        human_bytes(parts_.settings.memory_bytes_max)),
                            "Raise --memory."));
+  job_->has_recovered_parts = false;
   job_->multipart =
       format::MultipartRecord{.part_bytes = part_bytes,
                               .identity = to_record(file_.identity),
@@ -189,7 +160,8 @@ void MultipartAttempt::resume() {
   std::uint64_t bytes = 0;
   for (const auto& [number, part] : job_->parts) bytes += length_of(number);
   job_->bytes_sent = bytes;
-  parts_.counters.parts_resumed += job_->parts.size();
+  if (std::exchange(job_->has_recovered_parts, false))
+    parts_.counters.parts_resumed += job_->parts.size();
   send_parts();
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "upload/attempt.h"
+#include "upload/sweeping_attempt.h"
 
 namespace shoal::upload {
 
@@ -19,17 +19,15 @@ namespace shoal::upload {
 //
 // The intent is there so that an upload which was created when the process died is found and
 // aborted. A complete whose answer was lost is judged by the object's ETag, which names its parts.
-class MultipartAttempt final : public Attempt {
+class MultipartAttempt final : public SweepingAttempt {
  public:
-  using Attempt::Attempt;
+  using SweepingAttempt::SweepingAttempt;
   void start() override;
 
  private:
   void on_opened(BodyReader::File file);
   void begin();
   void abort_old();
-  void sweep(store::ListUploadsRequest from);
-  void abort_swept(std::vector<store::UploadId> uploads);
   void forget_then_begin();
   void create();
   void on_created(Result<store::UploadId> upload);

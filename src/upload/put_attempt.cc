@@ -46,7 +46,9 @@ void PutAttempt::load() {
 
 void PutAttempt::on_loaded(Result<BodyReader::Loaded> loaded) {
   if (!loaded) return fail_with(std::move(loaded).error());
+  const auto body_size = loaded->from.identity.size;
   if (loaded->has_changed) return finish({.kind = Outcome::Kind::changed});
+  if (is_torn(body_size)) return fail_with(torn_error());
   if (loaded->is_too_large) {
     release();
     const std::uint64_t size = loaded->from.identity.size;
