@@ -8,12 +8,15 @@ A version of the file is a random MiB, its own, repeated with numbers. Whatever 
 moment must be one version from end to end. When the command has succeeded and the writer had stopped
 before, it must be the last one.
 """
+import glob
 import hashlib
+import json
 import os
 import random
 import subprocess
 import sys
 import time
+import urllib.request
 
 MIB = 1 << 20
 SIZE = 64
@@ -29,6 +32,7 @@ class Case:
         self.file = os.path.join(work, "changing-" + how)
         self.object = os.path.join(bucket_dir, "changing", how)
         self.how = how
+        self.endpoint = endpoint
         self.allowed = {}  # MD5: name of the version
         self.last = ""
         self.wrong = []
@@ -119,19 +123,39 @@ class Case:
         self.write(1)
         os.utime(self.file, (1700000000, 1700000000.5))
         put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        time.sleep(0.6)  # in the middle of the parts
+        self.wait_for_parts(4, put)
         getattr(self, self.how)()
         self.finish(put)
 
+    def wait_for_parts(self, count, put):
+        """Until the bucket has so many parts of an upload of this key, and others are still to come."""
+        uploads = os.path.join(os.path.dirname(os.path.dirname(self.object)), ".shoal~state", "uploads")
+        while put.poll() is None:
+            for info in glob.glob(os.path.join(glob.escape(uploads), "*", "info")):
+                try:
+                    with open(info, "rb") as file:
+                        is_ours = file.read().split()[:1] == [f"changing/{self.how}".encode().hex().encode()]
+                    if is_ours and len(os.listdir(os.path.dirname(info))) > count:
+                        return
+                except FileNotFoundError:
+                    continue
+            time.sleep(0.01)  # how often the bucket is looked at
+
+    def puts(self):
+        with urllib.request.urlopen(self.endpoint + "/-/stats") as answer:
+            return json.load(answer)["put"]["requests"]
+
     def run_small(self):
-        """1 MiB, rewritten at a pace that falls into every request, and stopped in the middle of one."""
+        """1 MiB, rewritten during each of so many requests and not any more afterwards."""
         writes = int(self.how.split("_")[1])
         self.write(1, 1)
         time.sleep(0.1)  # old enough to be read
+        before = self.puts()
         put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for version in range(2, 2 + writes):
-            time.sleep(0.12)  # the pace of the writer
-            self.write(version, 1)
+        for count in range(1, writes + 1):
+            while self.puts() < before + count and put.poll() is None:
+                time.sleep(0.005)  # how often the bucket is asked
+            self.write(1 + count, 1)
         self.finish(put)
 
     def finish(self, put):
