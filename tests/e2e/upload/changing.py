@@ -37,6 +37,8 @@ class Case:
         self.last = ""
         self.wrong = []
         self.seen = []
+        self.put = None
+        self.interrupted = set()
         self.command = [shoal, "put", self.file, f"s3://{os.path.basename(bucket_dir)}/changing/{how}",
                         "--endpoint", endpoint, "-j", "1", "--part-size", "5M"]
 
@@ -48,17 +50,26 @@ class Case:
         """As another program would: in place, a MiB at a time."""
         data = content(version, mebibytes)
         before = os.stat(self.file) if os.path.exists(self.file) else None
-        if half:
-            data = content(1)[:len(data) // 2] + data[len(data) // 2:]
+        if half:  # the first one, of which a good deal has been read by now
+            data = data[:len(data) // 2] + content(1)[len(data) // 2:]
         path = self.file + ".new" if by_rename else self.file
         with open(path, "r+b" if before and not by_rename else "wb") as file:
-            if half:
-                file.seek(len(data) // 2)
-            file.write(data[file.tell():])
+            file.write(data[:len(data) // 2] if half else data)
         if hide:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         if by_rename:
             os.rename(path, self.file)
+        self.allow(data, f"version {version}")
+
+    def stamp(self, version):
+        """Sixteen bytes of each MiB in one go, and the times as they were: over before anybody looks."""
+        data = bytearray(content(1))
+        before = os.stat(self.file)
+        with open(self.file, "r+b", buffering=0) as file:
+            for at in range(0, len(data), MIB):
+                data[at:at + 16] = b"%16d" % version
+                os.pwrite(file.fileno(), data[at:at + 16], at)
+        os.utime(self.file, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.allow(data, f"version {version}")
 
     # ---- the ways
@@ -67,6 +78,9 @@ class Case:
 
     def hidden(self):
         self.write(2, hide=True)
+
+    def stamped(self):
+        self.stamp(2)
 
     def half_hidden(self):
         self.write(2, hide=True, half=True)
@@ -78,12 +92,12 @@ class Case:
         self.write(2, by_rename=True, hide=True)
 
     def hidden_and_gone(self):
-        # The half that was written is not in the times of a file without a name. The command may fail.
-        self.write(2, hide=True, half=True)
+        # A file without a name tells of such a write in its change time alone. The command may fail.
+        self.stamp(2)
         os.unlink(self.file)
 
     def hidden_and_replaced(self):
-        self.write(2, hide=True, half=True)
+        self.stamp(2)
         self.write(3, by_rename=True)
 
     def truncated(self):
@@ -99,9 +113,10 @@ class Case:
             time.sleep(0.12)  # the pace of the writer
 
     def many_times(self):
-        for version in range(2, 9):
-            self.write(version, by_rename=version % 2 == 0)
-            time.sleep(0.35)  # the pace of the writer
+        for version in range(2, 5):
+            self.write(version)
+            self.wait_for_parts(4)
+        self.write(5, by_rename=True)  # what was open is sent to its end, and is old then
 
     # ---- looking
     def look(self):
@@ -122,20 +137,21 @@ class Case:
             return self.run_small()
         self.write(1)
         os.utime(self.file, (1700000000, 1700000000.5))
-        put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.wait_for_parts(4, put)
+        self.put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.wait_for_parts(4)
         getattr(self, self.how)()
-        self.finish(put)
+        self.finish(self.put)
 
-    def wait_for_parts(self, count, put):
-        """Until the bucket has so many parts of an upload of this key, and others are still to come."""
+    def wait_for_parts(self, count):
+        """Until the bucket has so many parts of another upload of this key, and others are still to come."""
         uploads = os.path.join(os.path.dirname(os.path.dirname(self.object)), ".shoal~state", "uploads")
-        while put.poll() is None:
+        while self.put.poll() is None:
             for info in glob.glob(os.path.join(glob.escape(uploads), "*", "info")):
                 try:
                     with open(info, "rb") as file:
                         is_ours = file.read().split()[:1] == [f"changing/{self.how}".encode().hex().encode()]
-                    if is_ours and len(os.listdir(os.path.dirname(info))) > count:
+                    if is_ours and info not in self.interrupted and len(os.listdir(os.path.dirname(info))) > count:
+                        self.interrupted.add(info)
                         return
                 except FileNotFoundError:
                     continue
@@ -151,12 +167,12 @@ class Case:
         self.write(1, 1)
         time.sleep(0.1)  # old enough to be read
         before = self.puts()
-        put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for count in range(1, writes + 1):
-            while self.puts() < before + count and put.poll() is None:
+            while self.puts() < before + count and self.put.poll() is None:
                 time.sleep(0.005)  # how often the bucket is asked
             self.write(1 + count, 1)
-        self.finish(put)
+        self.finish(self.put)
 
     def finish(self, put):
         stopped_before = put.poll() is None
