@@ -8,6 +8,7 @@ A version of the file is a random MiB, its own, repeated with numbers. Whatever 
 moment must be one version from end to end. When the command has succeeded and the writer had stopped
 before, it must be the last one.
 """
+import functools
 import glob
 import hashlib
 import json
@@ -22,6 +23,7 @@ MIB = 1 << 20
 SIZE = 64
 
 
+@functools.lru_cache(maxsize=8)
 def content(version, mebibytes=SIZE):
     noise = random.Random(version).randbytes(MIB - 16)
     return b"".join(b"%016d" % number + noise for number in range(mebibytes))
@@ -135,6 +137,8 @@ class Case:
     def run(self):
         if self.how.startswith("small_"):
             return self.run_small()
+        for version in (1, 2, 3):
+            content(version)  # made before it is needed
         self.write(1)
         os.utime(self.file, (1700000000, 1700000000.5))
         self.put = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills `shoal` after more and more milliseconds, runs the same command again, and counts requests.
 
-kills.py SHOAL ENDPOINT BUCKET_DIR WORK files|parts|sync|watch STEP_MS
+kills.py SHOAL ENDPOINT BUCKET_DIR WORK files|new|parts|sync|watch KILLS
 
-Each round has objects, journal and prefix of its own. Rounds follow until one ends before its kill.
-Prints "NAME: kills" at the end; every violation is a line on standard error, and exit code 1.
+Each round has objects, journal and prefix of its own. A first one, which is not killed, says how long a
+run takes; the kills are spread over that time. Prints "NAME: kills" (of processes that ran) at the end; every violation is a line on standard error, and exit code 1.
 """
 import json
 import os
@@ -19,8 +19,8 @@ import urllib.request
 from objects import client_of, large, open_uploads, small
 
 FILES, MEBIBYTES, PARTS = 300, 64, 13  # of 5 MiB, the least
-JOBS = {"files": 8, "parts": 2, "sync": 8, "watch": 8}
-ROUNDS_MAX = 40
+JOBS = {"files": 8, "new": 8, "parts": 2, "sync": 8, "watch": 8}
+WAIT_MAX = 60
 
 
 class Rounds:
@@ -47,6 +47,8 @@ class Rounds:
             return [self.shoal, "put", os.path.join(self.source, "large"), url, "--part-size", "5M", *flags]
         if self.what == "files":
             return [self.shoal, "put", "-r", self.source + "/", url, *flags]
+        if self.what == "new":
+            return [self.shoal, "put", "--no-clobber", "-r", self.source + "/", url, *flags]
         if self.what == "sync":
             return [self.shoal, "sync", self.source, url, *flags]
         return [self.shoal, "watch", self.source, url, "--settle", "0.05", *(["--once"] if again else []), *flags]
@@ -63,29 +65,33 @@ class Rounds:
         return result.returncode == 0, result.stdout + result.stderr
 
     def round(self, number, delay):
-        """Whether the process was still running when it was killed."""
+        """Whether the process was still running when it was killed, and how long that was."""
         environment = {**os.environ, "SHOAL_STATE": os.path.join(self.work, f"state-{self.what}-{number}")}
         urllib.request.urlopen(urllib.request.Request(self.endpoint + "/-/reset", method="POST")).close()
         began = time.monotonic()
         first = subprocess.Popen(self.command(number), env=environment, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE)
-        try:
-            first.wait(max(0.0, began + delay - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
+        while first.poll() is None and time.monotonic() < began + delay:
+            time.sleep(0.002)  # exactness of the kill
+            if self.what == "watch" and delay == WAIT_MAX and self.is_whole(number)[0]:
+                break
+        taken = time.monotonic() - began
         # A watch runs for ever: its round is the last one when it has sent everything by now.
         ended = first.poll() is not None or (self.what == "watch" and self.is_whole(number)[0])
         succeeded = first.poll() == 0  # then the same command sends everything again, as it says
         first.send_signal(signal.SIGKILL)
         first.communicate()
         at_kill = self.stats()["put"]["requests"]
-        again = subprocess.run(self.command(number, again=True), env=environment, capture_output=True, text=True,
+        command = self.command(number, again=True)
+        if self.what == "new" and succeeded:
+            command.remove("--no-clobber")  # everything is there
+        again = subprocess.run(command, env=environment, capture_output=True, text=True,
                                timeout=120)
         name = f"round {number}, killed after {delay * 1000:.0f} ms"
         self.check(number, name, again, environment, None if succeeded else at_kill)
         shutil.rmtree(self.target(number), ignore_errors=True)
         shutil.rmtree(environment["SHOAL_STATE"], ignore_errors=True)
-        return not ended
+        return not ended, taken
 
     def check(self, number, name, again, environment, at_kill):
         if again.returncode != 0:
@@ -108,13 +114,13 @@ class Rounds:
 
 
 def main():
-    shoal, endpoint, bucket_dir, work, what, step_ms = sys.argv[1:]
+    shoal, endpoint, bucket_dir, work, what, count = sys.argv[1:]
     rounds = Rounds(shoal, endpoint, bucket_dir, work, what)
     kills = 0
-    for number in range(1, ROUNDS_MAX):
-        if not rounds.round(number, number * int(step_ms) / 1000):
-            break
-        kills += 1
+    _, whole = rounds.round(0, WAIT_MAX)
+    for number in range(1, int(count) + 1):
+        was_running, _ = rounds.round(number, whole * (number - 0.5) / int(count))
+        kills += was_running
     print(f"{what}: {kills}")
     sys.exit(1 if rounds.wrong else 0)
 
