@@ -92,6 +92,7 @@ Result<bool> put_standard_input(const PutFlags& flags, const ObjectAddress& targ
                     ? session.uploader().put_object_from_file(target.key, input.path(), put)
                     : session.uploader().put_object(target.key, input.bytes, put);
   if (!upload) return fail(std::move(upload).error());
+  session.uploader().resume();
   session.totals().files = 1;
   session.totals().bytes = input.size;
   session.sending().track({"standard input", target.key, input.size, std::move(*upload)});

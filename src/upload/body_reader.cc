@@ -106,7 +106,14 @@ Result<void> BodyReader::load_whole(Request& request) const {
   if (loaded.from.is_young || loaded.is_too_large) return {};
   request.offset = 0;
   request.length = loaded.from.identity.size;
-  return load_piece(request);
+  SHOAL_CHECK_OK(load_piece(request));
+  // Read at once, so that a change of any time is a reason to read it again.
+  SHOAL_TRY(const auto after, sys::identity_of(*loaded.from.file));
+  if (after != loaded.from.identity) {
+    loaded.has_changed = true;
+    loaded.body = {};
+  }
+  return {};
 }
 
 Result<void> BodyReader::load_piece(Request& request) const {
@@ -117,7 +124,7 @@ Result<void> BodyReader::load_piece(Request& request) const {
   SHOAL_TRY(body.size, sys::read_up_to(file, request.offset, {body.bytes.get(), request.length}));
   SHOAL_TRY(const auto after, sys::identity_of(file));
   // The change time alone moves when a name is taken from the file, which leaves its bytes alone;
-  // whoever compares the name's identity at the end sees everything else.
+  // whoever sends a file in parts looks at that before it completes them.
   loaded.has_changed = body.size != request.length || after.size != loaded.from.identity.size ||
                        after.mtime_ns != loaded.from.identity.mtime_ns;
   if (loaded.has_changed) body = {};

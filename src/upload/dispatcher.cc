@@ -13,10 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A file that was another one after each of so many sends is somebody's running log: the last
-// state that was whole counts as sent.
-constexpr int kSendsMax = 4;
-constexpr Duration kChangedDelay = 100ms;
+constexpr Duration kChangedDelayMin = 50ms;
+constexpr Duration kChangedDelayMax = 5s;
 constexpr Duration kBackoffMin = 100ms;
 constexpr Duration kBackoffMax = 30s;
 
@@ -73,6 +71,7 @@ void Dispatcher::pump() {
 
 void Dispatcher::run(const JobPtr& job) {
   ++running_;
+  job->began_at = parts_.executor.clock().now();
   make_attempt(parts_, job, [this, job](Outcome outcome) {
     --running_;
     if (!is_closed_) on_outcome(job, std::move(outcome));
@@ -86,54 +85,78 @@ void Dispatcher::on_outcome(const JobPtr& job, Outcome outcome) {
       return end(job, std::move(outcome.uploaded), std::move(outcome.identity));
     case Outcome::Kind::changed:
     case Outcome::Kind::sent_old:
-      return on_changed(job, std::move(outcome));
+      return on_changed(job, outcome);
     case Outcome::Kind::discarded:
       return run(job);  // as an attempt that takes it back
     case Outcome::Kind::taken_back:
       return end(job, canceled(*job), {});
     case Outcome::Kind::failed:
-      return on_failed(job, std::move(*outcome.error));
+      return on_failed(job, *outcome.error);
   }
 }
 
-void Dispatcher::on_changed(const JobPtr& job, Outcome outcome) {
+void Dispatcher::on_changed(const JobPtr& job, const Outcome& outcome) {
+  const TimePoint now = parts_.executor.clock().now();
   parts_.counters.changed_files += 1;
-  finisher_.tell(*job, UploadEvent::Kind::changed, nullptr, nullptr);
-  ++job->changes;
-  if (outcome.kind == Outcome::Kind::sent_old && job->changes >= kSendsMax)
-    return end(job, std::move(outcome.uploaded), std::move(outcome.identity));
-  if (outcome.kind == Outcome::Kind::changed && job->changes >= kSendsMax) {
-    job->changes = 0;
-    return on_failed(
-        job, Error(ErrorCode::unavailable,
-                   fmt::format("put {}: {} changed {} times while it was read", job->record.key,
-                               job->record.file, kSendsMax),
-                   "Send it when its writer has finished, or use `shoal watch --settle`."));
-  }
+  if (job->changes++ == 0) job->changing_since = now;
   // The multipart upload of the old state is over, one way or the other.
   job->multipart.reset();
   job->parts.clear();
   job->bytes_sent = 0;
   parts_.backlog.open_to_joins(job);
-  again_after(job, job->changes == 1 ? Duration::zero() : kChangedDelay);
+  if (options_.retry_for > 0s && now - job->changing_since >= options_.retry_for) {
+    const char* state = outcome.kind == Outcome::Kind::sent_old
+                            ? "the bucket has a whole earlier state of it"
+                            : "nothing whole could be read of it";
+    const Error error(ErrorCode::unavailable,
+                      fmt::format("put {}: {} has not stopped changing ({} times); {}",
+                                  job->record.key, job->record.file, job->changes, state),
+                      "Send it when its writer has finished, or use `shoal watch --settle`.");
+    job->changes = 0;
+    return leave_waiting(job, error);
+  }
+  finisher_.tell(*job, UploadEvent::Kind::changed, nullptr, nullptr);
+  const Duration longest = kChangedDelayMin * (1 << std::min(job->changes, 10));
+  again_after(job, job->changes == 1 ? Duration::zero() : std::min(kChangedDelayMax, longest));
 }
 
-void Dispatcher::on_failed(const JobPtr& job, Error error) {
+void Dispatcher::on_failed(const JobPtr& job, const Error& error) {
   if (error.code() == ErrorCode::canceled) return;  // the store is going; the journal keeps the job
   if (job->is_discarded) return run(job);           // as an attempt that takes it back
-  if (is_final(error, *job, parts_.spool)) return refuse(job, std::move(error));
-  const TimePoint now = parts_.executor.clock().now();
-  if (job->tries++ == 0) job->failing_since = now;
+  if (is_final(error, *job, parts_.spool)) return refuse(job, error);
+  if (job->tries++ == 0) job->failing_since = job->began_at;
   if (error.retry() == Retry::unknown_effect) job->may_be_there = true;
-  if (options_.retry_for > 0s && now - job->failing_since >= options_.retry_for) {
-    job->tries = 0;
-    finisher_.tell(*job, UploadEvent::Kind::waiting, &error, nullptr);
-    if (!parts_.backlog.set_waiting(job, error)) run(job);
-    return;
-  }
+  const bool is_outage = note_outage(job);
+  if (is_outage || is_over(job->failing_since)) leave_waiting(job, error);
+  if (is_outage) return give_up_queued(error);
+  if (job->tries == 0) return;  // left
   parts_.counters.retries += 1;
   finisher_.tell(*job, UploadEvent::Kind::delayed, &error, nullptr);
   again_after(job, std::max<Duration>(backoff(job->tries), error.retry_after()));
+}
+
+bool Dispatcher::is_over(TimePoint since) const {
+  return options_.retry_for > 0s && parts_.executor.clock().now() - since >= options_.retry_for;
+}
+
+// Whether nothing has been confirmed, of any job, for as long as is tried again. One clock for all:
+// thousands of jobs that each had their own would take hours to notice a dead service.
+bool Dispatcher::note_outage(const JobPtr& job) {
+  const std::uint64_t confirmed = parts_.counters.requests + parts_.counters.sent;
+  if (std::exchange(confirmed_, confirmed) != confirmed) outage_since_.reset();
+  if (!outage_since_) outage_since_ = job->began_at;
+  return is_over(*outage_since_);
+}
+
+void Dispatcher::give_up_queued(const Error& error) {
+  while (const JobPtr job = parts_.backlog.take()) leave_waiting(job, error);
+  if (running_ == 0) outage_since_.reset();  // what comes later has all of its time
+}
+
+void Dispatcher::leave_waiting(const JobPtr& job, const Error& error) {
+  job->tries = 0;
+  finisher_.tell(*job, UploadEvent::Kind::waiting, &error, nullptr);
+  if (!parts_.backlog.set_waiting(job, error)) run(job);
 }
 
 // What the service has of it must go too.

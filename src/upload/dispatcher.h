@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/executor.h"
 #include "base/rng.h"
@@ -45,8 +46,12 @@ class Dispatcher {
   void pump();
   void run(const JobPtr& job);
   void on_outcome(const JobPtr& job, Outcome outcome);
-  void on_changed(const JobPtr& job, Outcome outcome);
-  void on_failed(const JobPtr& job, Error error);
+  void on_changed(const JobPtr& job, const Outcome& outcome);
+  void on_failed(const JobPtr& job, const Error& error);
+  [[nodiscard]] bool is_over(TimePoint since) const;
+  [[nodiscard]] bool note_outage(const JobPtr& job);
+  void give_up_queued(const Error& error);
+  void leave_waiting(const JobPtr& job, const Error& error);
   void refuse(const JobPtr& job, Error error);
   void again_after(const JobPtr& job, Duration delay);
   void end(const JobPtr& job, Result<Uploaded> result,
@@ -61,6 +66,9 @@ class Dispatcher {
   bool is_started_ = false;
   bool is_closed_ = false;
   std::uint32_t running_ = 0;  // taken from the backlog and not given back
+  // Since when tries have failed and nothing was confirmed.
+  std::optional<TimePoint> outage_since_;
+  std::uint64_t confirmed_ = 0;  // at the last failure
   std::atomic<bool> is_woken_{false};
 };
 

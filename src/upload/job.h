@@ -47,7 +47,9 @@ struct Job {
   bool may_be_there = false;
   int tries = 0;              // in a row that failed for a passing reason
   int changes = 0;            // in a row that ended because the file changed
-  TimePoint failing_since{};  // of the first of these tries
+  TimePoint began_at{};       // of the present try, or the last
+  TimePoint failing_since{};  // the start of the first that failed
+  TimePoint changing_since{};
 };
 using JobPtr = std::shared_ptr<Job>;
 

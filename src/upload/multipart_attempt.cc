@@ -29,15 +29,36 @@ std::uint64_t part_bytes_for(std::uint64_t size, std::uint64_t usual) {
   return round_up((size + format::kPartsMax - 1) / format::kPartsMax, 1ull << 20);
 }
 
-// Whether the open file has the bytes it had. Its change time may have moved because it was renamed
-// or deleted, which is no matter; with the name still on it, something else was done to it.
-Result<bool> is_unchanged(const BodyReader::File& file) {
+using Parts = std::map<std::uint32_t, format::PartRecord>;
+
+// Reads the file again: whether each part has the MD5 that the service confirmed. Parts whose ETag
+// is no MD5 prove nothing.
+Result<bool> has_sent_bytes(const sys::File& file, std::uint64_t part_bytes, const Parts& parts) {
+  std::vector<std::byte> buffer(part_bytes);
+  for (const auto& [number, part] : parts) {
+    SHOAL_TRY(const std::size_t size,
+              sys::read_up_to(file, (number - 1) * part_bytes, {buffer.data(), buffer.size()}));
+    const std::string digest = store::hex(store::md5(as_text({buffer.data(), size})));
+    if (!is_same_etag(part.etag, digest)) return false;
+  }
+  return true;
+}
+
+// Whether the open file has the bytes it had. A change time that has moved alone, the size and the
+// other times being the same, is what a rename or a deletion does, and also what hides a change of
+// the content: then the bytes decide.
+Result<bool> is_unchanged(const BodyReader::File& file, std::uint64_t part_bytes,
+                          const Parts& parts) {
   SHOAL_TRY(const auto present, sys::identity_of(*file.file));
   if (present == file.identity) return true;
   if (present.size != file.identity.size || present.mtime_ns != file.identity.mtime_ns)
     return false;
   const auto named = sys::identity_of(file.file->path());
-  return !named || named->inode != file.identity.inode;
+  if (named && named->inode == file.identity.inode) return false;
+  SHOAL_TRY(const bool same, has_sent_bytes(*file.file, part_bytes, parts));
+  if (!same) return false;
+  SHOAL_TRY(const auto after, sys::identity_of(*file.file));
+  return after == present;
 }
 
 }  // namespace
@@ -268,12 +289,41 @@ void MultipartAttempt::abort_then_finish(Outcome outcome) {
 
 void MultipartAttempt::verify_then_complete() {
   if (job_->is_discarded) return finish({.kind = Outcome::Kind::discarded});
-  on_worker([file = file_] { return is_unchanged(file); },
+  on_worker([file = file_, part_bytes = job_->multipart->part_bytes,
+             parts = job_->parts] { return is_unchanged(file, part_bytes, parts); },
             [this](Result<bool> unchanged) {
               if (!unchanged) return fail_with(std::move(unchanged).error());
               if (!*unchanged) return abort_then_finish({.kind = Outcome::Kind::changed});
+              if (has_condition()) return check_condition();
               complete();
             });
+}
+
+// Some services (Ceph among them) take a condition with a put and ignore it when parts are
+// completed. The question before leaves a moment between the two, and is better than none.
+void MultipartAttempt::check_condition() {
+  parts_.store.head(
+      key(), guarded([this](Result<store::ObjectInfo> found) {
+        if (!found && found.error().code() != ErrorCode::not_found)
+          return fail_with(std::move(found).error());
+        const bool is_ours = found && is_same_etag(found->etag, expected_etag());
+        if (is_ours && (job_->may_be_there || job_->is_recovered))
+          return settle(
+              {.key = key(), .etag = found->etag, .bytes = found->size, .was_there = true},
+              file_.identity);
+        if (job_->record.if_absent && found)
+          return fail_with(Error(ErrorCode::precondition,
+                                 "put " + key() + ": the object exists already",
+                                 "The key exists already (--no-clobber)."));
+        if (!job_->record.if_match.empty() && (!found || found->etag != job_->record.if_match))
+          return fail_with(Error(
+              ErrorCode::precondition,
+              "put " + key() + ": " +
+                  (found ? "its version is " + found->etag : std::string("the object is gone")) +
+                  ", not " + job_->record.if_match,
+              "The key has another version than --if-match names: look with `shoal stat`."));
+        complete();
+      }));
 }
 
 void MultipartAttempt::complete() {

@@ -46,6 +46,7 @@ class MultipartAttempt final : public SweepingAttempt {
   void abort_then_finish(Outcome outcome);
 
   void verify_then_complete();
+  void check_condition();
   void complete();
   void on_complete(Result<store::PutResult> result);
   void ask_after(Error error);

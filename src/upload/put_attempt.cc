@@ -74,9 +74,7 @@ void PutAttempt::ask_then_put() {
 void PutAttempt::on_asked(Result<store::ObjectInfo> found) {
   if (!found && found.error().code() != ErrorCode::not_found)
     return fail_with(std::move(found).error());
-  if (!found || found->size != loaded_.body.size ||
-      !is_same_etag(found->etag, hex_of(loaded_.body.md5)))
-    return put();
+  if (!found || !is_ours(*found)) return put();
   settle({.key = key(), .etag = found->etag, .bytes = found->size, .was_there = true},
          loaded_.from.identity);
 }
@@ -97,10 +95,26 @@ void PutAttempt::on_put(Result<store::PutResult> result) {
   loaded_.body.bytes.reset();
   if (!result) {
     if (result.error().retry() == Retry::unknown_effect) job_->may_be_there = true;
+    // The condition may be broken by our own object, which arrived after we had asked for it.
+    if (result.error().code() == ErrorCode::precondition && has_condition() && job_->may_be_there)
+      return ask_after(std::move(result).error());
     return fail_with(std::move(result).error());
   }
   count_sent(bytes);
   settle({.key = key(), .etag = std::move(result->etag), .bytes = bytes}, loaded_.from.identity);
+}
+
+void PutAttempt::ask_after(Error error) {
+  parts_.store.head(
+      key(), guarded([this, error = std::move(error)](Result<store::ObjectInfo> found) mutable {
+        if (!found || !is_ours(*found)) return fail_with(std::move(error));
+        settle({.key = key(), .etag = found->etag, .bytes = found->size, .was_there = true},
+               loaded_.from.identity);
+      }));
+}
+
+bool PutAttempt::is_ours(const store::ObjectInfo& found) const {
+  return found.size == loaded_.body.size && is_same_etag(found.etag, hex_of(loaded_.body.md5));
 }
 
 }  // namespace shoal::upload

@@ -24,6 +24,8 @@ class PutAttempt final : public Attempt {
   void on_asked(Result<store::ObjectInfo> found);
   void put();
   void on_put(Result<store::PutResult> result);
+  void ask_after(Error error);
+  [[nodiscard]] bool is_ours(const store::ObjectInfo& found) const;
   void release();
 
   std::uint64_t acquired_ = 0;  // of the budget

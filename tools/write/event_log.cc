@@ -23,6 +23,7 @@ void EventLog::add(const UploadEvent& event) {
       if (event.is_recovered) ++recovered_.sent;
       return;
     case UploadEvent::Kind::changed:
+      if (!first_changed_) first_changed_ = event.file;
       return;
     case UploadEvent::Kind::refused:
     case UploadEvent::Kind::waiting:
@@ -57,6 +58,13 @@ std::optional<Error> EventLog::take_first_delay() {
   if (delay_was_taken_ || !first_delay_) return std::nullopt;
   delay_was_taken_ = true;
   return first_delay_;
+}
+
+std::optional<std::filesystem::path> EventLog::take_first_changed() {
+  const std::lock_guard lock(mutex_);
+  if (changed_was_taken_ || !first_changed_) return std::nullopt;
+  changed_was_taken_ = true;
+  return first_changed_;
 }
 
 void EventLog::expect_end(std::uint64_t id) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -33,6 +34,9 @@ class EventLog {
   // Why something is being tried again, the first time that happens; nothing afterwards.
   [[nodiscard]] std::optional<Error> take_first_delay();
 
+  // The first file that changed while it was sent, once.
+  [[nodiscard]] std::optional<std::filesystem::path> take_first_changed();
+
   // To know when discarded work is off the journal: expect_end() before discard(), then wait.
   // False: not all of it within `timeout`.
   void expect_end(std::uint64_t id);
@@ -56,6 +60,8 @@ class EventLog {
   std::vector<Hopeless> hopeless_;
   std::optional<Error> first_delay_;
   bool delay_was_taken_ = false;
+  std::optional<std::filesystem::path> first_changed_;
+  bool changed_was_taken_ = false;
   Recovered recovered_;
   std::vector<std::pair<std::string, Error>> recovered_failures_;
 };

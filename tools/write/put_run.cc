@@ -2,6 +2,7 @@
 #include "tools/write/put_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sys/file_identity.h"
 
@@ -18,6 +19,12 @@ bool was_sent(const Uploader& uploader, const PlannedFile& planned) {
   if (!sent || sent->file != planned.file) return false;
   const auto is = sys::identity_of(planned.file);
   return is && *is == sys::FileIdentity{sent->size, sent->mtime_ns, sent->ctime_ns, sent->inode};
+}
+
+// Errors of the journal, which are those of every file.
+bool is_of_journal(ErrorCode code) {
+  return code == ErrorCode::no_space || code == ErrorCode::io || code == ErrorCode::limit ||
+         code == ErrorCode::closed;
 }
 
 class PutRun {
@@ -42,14 +49,25 @@ class PutRun {
 
  private:
   bool submit() {
+    if (batch_.empty() || has_given_up_) {
+      parts_.uploader.resume();
+      if (!batch_.empty()) totals_.failed += batch_.size();
+      batch_.clear();
+      return true;
+    }
     if (!sending_.wait(kOpenMax)) return false;
     std::vector<FileToPut> files;
     files.reserve(batch_.size());
     for (const PlannedFile* planned : batch_)
       files.push_back({planned->key, planned->file, options_.put});
     auto uploads = parts_.uploader.put_objects_from_files(files);
+    // Before, what an interrupted run left would end unseen between was_sent() and here.
+    parts_.uploader.resume();
     if (uploads) {
       for (std::size_t i = 0; i < batch_.size(); ++i) track(*batch_[i], std::move((*uploads)[i]));
+    } else if (is_of_journal(uploads.error().code())) {
+      give_up(uploads.error());
+      return true;
     } else {
       submit_singly(files);
     }
@@ -70,6 +88,14 @@ class PutRun {
                         std::move(upload).error()});
     }
   }
+  // Nothing more can be accepted: told once, and every file that is left counts.
+  void give_up(const Error& error) {
+    totals_.failed += batch_.size();
+    if (!std::exchange(has_given_up_, true))
+      parts_.view.fail({batch_.front()->file.native() + " and what follows it",
+                        parts_.target.url_of(batch_.front()->key), error});
+    batch_.clear();
+  }
   void track(const PlannedFile& planned, Upload upload) {
     sending_.track({planned.file.native(), planned.key, planned.bytes, std::move(upload)});
   }
@@ -79,6 +105,7 @@ class PutRun {
   Sending& sending_;
   SendTotals& totals_;
   std::vector<const PlannedFile*> batch_;
+  bool has_given_up_ = false;
 };
 
 }  // namespace

@@ -56,6 +56,10 @@ void Sending::tick() {
   show_recovered_failures();
   if (const auto delay = parts_.events.take_first_delay())
     parts_.view.say("trying again, also what else fails so: " + delay->to_string());
+  if (const auto changed = parts_.events.take_first_changed())
+    parts_.view.say(changed->string() +
+                    " changes while it is sent: it, and whatever else does, is sent again until it "
+                    "stays as it is");
   totals_.wire_bytes = parts_.uploader.stats().wire_bytes;
   totals_.elapsed_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();

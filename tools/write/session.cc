@@ -14,6 +14,8 @@ Result<std::unique_ptr<Session>> Session::open(const Options& options, SendView&
   SHOAL_TRY(const auto config, options.store.to_config());
   UploaderOptions& to = session->uploader_options_;
   to.remember_sent = options.remember_sent;
+  // Until it is known which files the interrupted run has sent; see PutRun.
+  to.start_paused = options.remember_sent;
   to.on_event = [&events = session->events_](const UploadEvent& event) { events.add(event); };
   const auto base = upload::journal_directory("put", options.target.bucket, config);
   SHOAL_TRY(session->uploader_,
