@@ -22,6 +22,8 @@ constexpr std::uint64_t kBodyInJournalMax = 64u << 10;
 constexpr std::uint32_t kPartsInFlightMax = 32;  // of one upload; 256 MiB of the usual size
 // Bodies being read and hashed while others are on the wire.
 constexpr std::uint32_t kBodiesAhead = 32;
+// Longer means for ever, and could not be counted in nanoseconds.
+constexpr std::chrono::seconds kRetryForMax = std::chrono::years(10);
 
 AttemptSettings settings_of(const UploaderOptions& options, const store::Location& location) {
   const std::uint64_t parts = std::max<std::uint64_t>(
@@ -105,7 +107,7 @@ Engine::Engine(const store::Location& location, const UploaderOptions& options,
                      .settings = settings_of(options, location)},
       dispatcher_(attempt_parts_, finisher_,
                   {.jobs_running_max = options.requests_in_flight_max + kBodiesAhead,
-                   .retry_for = options.retry_for,
+                   .retry_for = std::min(options.retry_for, kRetryForMax),
                    .jitter_seed = std::random_device{}(),
                    .is_paused = options.start_paused}) {}
 

@@ -36,7 +36,8 @@ void PutAttempt::acquire(std::uint64_t bytes) {
 void PutAttempt::load() {
   auto done = guarded([this](Result<BodyReader::Loaded> loaded) { on_loaded(std::move(loaded)); });
   const auto path = body_path();
-  if (!path.empty()) return parts_.reader.read_file(path, acquired_, std::move(done));
+  const std::uint64_t bytes_max = std::min(acquired_, parts_.settings.single_put_bytes_max);
+  if (!path.empty()) return parts_.reader.read_file(path, bytes_max, std::move(done));
   on_worker([this] { return parts_.journal.body(job_->id); },
             [this, done = std::move(done)](Result<std::string> bytes) mutable {
               if (!bytes) return fail_with(std::move(bytes).error());

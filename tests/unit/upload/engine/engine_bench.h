@@ -86,7 +86,7 @@ class EngineBench {
     if (!engine) return;
     bool is_closed = false;
     engine->close([&] { is_closed = true; });
-    SHOAL_ASSERT(scheduler.run_until([&] { return is_closed; }));
+    SHOAL_ASSERT(run_until([&] { return is_closed; }));
     scheduler.clear();
     drop();
   }
@@ -108,7 +108,7 @@ class EngineBench {
     return upload.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
   bool run_until(const std::function<bool()>& done) {
-    return scheduler.run_until(done, std::chrono::hours(10));
+    return scheduler.run_until(done, std::chrono::hours(100));
   }
   void run_for(Duration time) {
     const TimePoint until = scheduler.now() + time;
