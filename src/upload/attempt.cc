@@ -81,6 +81,7 @@ Error Attempt::torn_error() const {
 
 void Attempt::count_sent(std::uint64_t bytes) {
   job_->tries = 0;  // it gets on, however often it stumbles
+  job_->confirmed_at = parts_.confirmed_at = parts_.executor.clock().now();
   job_->bytes_sent += bytes;
   parts_.counters.wire_bytes += bytes;
   parts_.counters.requests += 1;
@@ -89,6 +90,7 @@ void Attempt::count_sent(std::uint64_t bytes) {
 // Before the last look at the file a later put of it must be work of its own: what the look sees
 // may be older than that put.
 void Attempt::settle(Uploaded uploaded, const sys::FileIdentity& sent) {
+  job_->confirmed_at = parts_.confirmed_at = parts_.executor.clock().now();
   Outcome outcome{
       .kind = Outcome::Kind::sent, .uploaded = std::move(uploaded), .identity = to_record(sent)};
   if (job_->record.body != UploadJobRecord::Body::file) {

@@ -40,6 +40,7 @@ struct AttemptParts {
   Backlog& backlog;
   Counters& counters;
   struct AttemptGate& gate;
+  TimePoint& confirmed_at;  // when the service last confirmed anything
   AttemptSettings settings;
 };
 

@@ -124,7 +124,7 @@ void Dispatcher::on_failed(const JobPtr& job, const Error& error) {
   if (error.code() == ErrorCode::canceled) return;  // the store is going; the journal keeps the job
   if (job->is_discarded) return run(job);           // as an attempt that takes it back
   if (is_final(error, *job, parts_.spool)) return refuse(job, error);
-  if (job->tries++ == 0) job->failing_since = job->began_at;
+  if (job->tries++ == 0) job->failing_since = std::max(job->began_at, job->confirmed_at);
   if (error.retry() == Retry::unknown_effect) job->may_be_there = true;
   const bool is_outage = note_outage(job);
   if (is_outage || is_over(job->failing_since)) leave_waiting(job, error);
@@ -142,9 +142,8 @@ bool Dispatcher::is_over(TimePoint since) const {
 // Whether nothing has been confirmed, of any job, for as long as is tried again. One clock for all:
 // thousands of jobs that each had their own would take hours to notice a dead service.
 bool Dispatcher::note_outage(const JobPtr& job) {
-  const std::uint64_t confirmed = parts_.counters.requests + parts_.counters.sent;
-  if (std::exchange(confirmed_, confirmed) != confirmed) outage_since_.reset();
-  if (!outage_since_) outage_since_ = job->began_at;
+  if (!outage_since_ || parts_.confirmed_at > *outage_since_)
+    outage_since_ = std::max(job->began_at, parts_.confirmed_at);
   return is_over(*outage_since_);
 }
 

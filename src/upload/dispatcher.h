@@ -68,7 +68,6 @@ class Dispatcher {
   std::uint32_t running_ = 0;  // taken from the backlog and not given back
   // Since when tries have failed and nothing was confirmed.
   std::optional<TimePoint> outage_since_;
-  std::uint64_t confirmed_ = 0;  // at the last failure
   std::atomic<bool> is_woken_{false};
 };
 

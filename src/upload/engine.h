@@ -85,6 +85,7 @@ class Engine final : public Uploader {
   const EngineParts parts_;
   Counters counters_;
   AttemptGate gate_;
+  TimePoint confirmed_at_{};
   const std::unique_ptr<Journal> journal_;
   const Spool spool_;
   Backlog backlog_;

@@ -48,6 +48,7 @@ struct Job {
   int tries = 0;              // in a row that failed for a passing reason
   int changes = 0;            // in a row that ended because the file changed
   TimePoint began_at{};       // of the present try, or the last
+  TimePoint confirmed_at{};   // of the last body the service has confirmed
   TimePoint failing_since{};  // the start of the first that failed
   TimePoint changing_since{};
 };

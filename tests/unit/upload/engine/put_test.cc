@@ -249,15 +249,20 @@ TEST_F(PutTest, a_file_that_changed_while_it_was_sent_is_sent_again) {
   EXPECT_EQ(engine->stats().changed_files, 1u);
 }
 
-TEST_F(PutTest, a_file_that_always_changes_is_sent_as_it_was_at_some_moment) {
+TEST_F(PutTest, a_file_that_always_changes_is_sent_again_for_as_long_as_anything_is) {
+  options.retry_for = 1min;
   start();
   const auto file = write_file("f", "0");
   store->on_call = [&](Call call, std::uint64_t number) {
     if (call == Call::put) write_file("f", std::string(number + 1, 'x'));
   };
-  ASSERT_TRUE(outcome_of(engine->put_object_from_file("k", file, {})));
-  EXPECT_EQ(store->count(Call::put), 4u);
-  EXPECT_EQ(object("k"), "xxxx");
+  const auto outcome = outcome_of(engine->put_object_from_file("k", file, {}));
+  EXPECT_EQ(code_of(outcome), ErrorCode::unavailable);
+  EXPECT_NE(outcome.error().message().find("has not stopped changing"), std::string::npos);
+  EXPECT_GT(store->count(Call::put), 10u);
+  EXPECT_LT(store->count(Call::put), 60u);
+  EXPECT_EQ(object("k").find_first_not_of('x'), std::string::npos);
+  EXPECT_EQ(engine->stats().waiting, 1u);
 }
 
 TEST_F(PutTest, a_file_that_is_gone_is_refused_and_its_key_goes_on) {
