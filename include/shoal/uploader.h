@@ -132,8 +132,8 @@ struct UploaderOptions {
       8ull << 20;  // of multipart uploads; more for files beyond 10,000 parts
   std::uint64_t single_put_bytes_max = 16ull << 20;  // larger bodies are sent in parts
   // How long work that fails for a passing reason is tried again before it is left waiting in the
-  // journal, and how long all work is when nothing at all is confirmed; one try may take 12 s more.
-  // Zero: for ever.
+  // journal, and how long all work is when nothing at all is confirmed. The last try may take as
+  // long again, a minute at most. Zero: for ever.
   std::chrono::seconds retry_for = std::chrono::minutes(10);
   // Remember what was sent of which file, in the journal, for last_sent().
   bool remember_sent = false;

@@ -62,6 +62,8 @@ struct StoreParts {
   Governor* governor = nullptr;
   // Shared likewise; null: nobody looks.
   StoreCounters* counters = nullptr;
+  // After which no call is tried again; a GET may name its own. Zero: the usual minute.
+  Duration retry_deadline{};
 };
 
 // Looks the credentials up and makes the store, wrapped in the hedge wrapper (where it is remote)

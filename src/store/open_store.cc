@@ -45,6 +45,7 @@ Result<std::unique_ptr<ObjectStore>> open_store(const Location& location, const 
   // Nodes that were refused together must not come back together.
   RetryPolicy policy;
   policy.jitter_seed = std::random_device{}();
+  if (parts.retry_deadline > Duration::zero()) policy.deadline = parts.retry_deadline;
   return make_retry_store(std::move(store), parts.executor, parts.governor, policy);
 }
 

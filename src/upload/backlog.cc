@@ -202,7 +202,9 @@ void Backlog::settle_locked(const JobPtr& job, Result<Uploaded> result) {
 }
 
 void Backlog::note_error_locked(const Error& error) {
-  if (!first_error_ && error.code() != ErrorCode::closed) first_error_ = error;
+  // What the caller itself has ended is no news to it.
+  const bool is_callers = error.code() == ErrorCode::closed || error.code() == ErrorCode::canceled;
+  if (!first_error_ && !is_callers) first_error_ = error;
 }
 
 void Backlog::set_state_locked(Job& job, Job::State state) {

@@ -18,8 +18,10 @@ Result<void> BucketThread::make(const Options& options) {
     transport.connections_max = options.connections_max;
     SHOAL_TRY(transport_, http::make_transport(loop(), transport));
   }
-  const store::StoreParts parts{
-      .executor = loop(), .transport = transport_.get(), .governor = options.governor};
+  const store::StoreParts parts{.executor = loop(),
+                                .transport = transport_.get(),
+                                .governor = options.governor,
+                                .retry_deadline = options.retry_deadline};
   SHOAL_TRY(store_, store::open_store(options.location, options.config, parts));
   return {};
 }

@@ -29,6 +29,7 @@ class BucketThread {
     store::StoreConfig config;
     store::Governor* governor = nullptr;  // outlives the thread; null: no limit
     std::uint32_t connections_max = 64;
+    Duration retry_deadline{};  // of calls; zero: the store's own
   };
   [[nodiscard]] static Result<std::unique_ptr<BucketThread>> start(const Options& options);
   // Calls under way end with ErrorCode::canceled, or are dropped.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <utility>
@@ -55,6 +56,13 @@ Result<void> check_bounds(const UploaderOptions& options) {
   if (options.pending_max < 1 || options.journal_bytes_max < 1)
     return refuse("pending_max and journal_bytes_max must be at least 1");
   return {};
+}
+
+// The store repeats a call for a while before the dispatcher hears of it: not for longer than
+// anything is tried again.
+Duration retry_deadline(std::chrono::seconds retry_for) {
+  const std::chrono::seconds usual = limits::kIoTimeoutDefault;
+  return retry_for > std::chrono::seconds(0) ? std::min(usual, retry_for) : usual;
 }
 
 // An engine with threads of its own. Members are in the order in which they are needed; the
@@ -129,7 +137,8 @@ Result<std::unique_ptr<Uploader>> OwnedEngine::open(std::string_view url,
                                  .location = location,
                                  .config = config,
                                  .governor = &owned->governor_,
-                                 .connections_max = options.requests_in_flight_max}));
+                                 .connections_max = options.requests_in_flight_max,
+                                 .retry_deadline = retry_deadline(options.retry_for)}));
   owned->workers_ = std::make_unique<sys::WorkerPool>("shoal-read", kWorkerThreads);
   SHOAL_TRY(owned->engine_, Engine::create(location, options, std::move(journal),
                                            {.loop = owned->bucket_->loop(),

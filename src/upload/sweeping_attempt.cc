@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "store/encoding.h"
+
 namespace shoal::upload {
 namespace {
 
@@ -27,13 +29,18 @@ void SweepingAttempt::list(store::ListUploadsRequest from) {
                             }));
 }
 
+// Ceph 16 encodes keys as it was asked to and does not say that it did.
+bool SweepingAttempt::is_named(const std::string& listed) const {
+  return listed == key() || store::percent_decode(listed, /*plus_is_space=*/false) == key();
+}
+
 void SweepingAttempt::on_page(store::ListUploadsRequest from, store::UploadsPage page) {
   std::vector<store::UploadId> ours;
   const std::int64_t started_at = job_->multipart->started_at;
   for (const store::UploadInfo& info : page.uploads)
-    if (info.upload.key == key() && info.initiated >= started_at - kSweepBeforeSeconds &&
+    if (is_named(info.upload.key) && info.initiated >= started_at - kSweepBeforeSeconds &&
         info.initiated <= started_at + kSweepAfterSeconds)
-      ours.push_back(info.upload);
+      ours.push_back({.key = key(), .id = info.upload.id});
   from.key_marker = page.next_key_marker;
   from.id_marker = page.next_id_marker;
   abort(std::move(ours), [this, from = std::move(from), is_last = page.is_last]() mutable {

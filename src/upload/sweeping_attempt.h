@@ -20,6 +20,7 @@ class SweepingAttempt : public Attempt {
 
  private:
   void list(store::ListUploadsRequest from);
+  [[nodiscard]] bool is_named(const std::string& listed) const;
   void on_page(store::ListUploadsRequest from, store::UploadsPage page);
   void abort(std::vector<store::UploadId> uploads, Task then);
 

@@ -222,6 +222,10 @@ std::vector<Implementation> all_implementations() {
          if (!options) return nullptr;
          auto bench = make_remote_bench(*options);
          bench->names_gone_uploads = false;
+         bench->can_write_if_match = false;
+         bench->has_crc64 = false;
+         bench->keeps_conditions_of_completions = false;
+         bench->says_how_upload_keys_are_encoded = false;
          return bench;
        }},
   };

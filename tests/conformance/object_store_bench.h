@@ -35,6 +35,10 @@ class Bench {
   std::size_t part_bytes_min = 0;
   // Completing an aborted upload is not_found; Ceph 16 says InternalError instead.
   bool names_gone_uploads = true;
+  // Ceph 16 ignores the condition when parts are completed.
+  bool keeps_conditions_of_completions = true;
+  // Ceph 16 encodes the keys of open uploads as asked and does not say so.
+  bool says_how_upload_keys_are_encoded = true;
 };
 
 // Remote implementations only: the same server with other credentials or another clock.

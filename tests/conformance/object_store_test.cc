@@ -300,8 +300,14 @@ TEST_P(ObjectStoreConformance, if_match_replaces_just_that_version) {
   const auto first = put("object", "first");
   ASSERT_TRUE(first);
   if (!bench_->can_write_if_match) {
-    EXPECT_EQ(put("object", "second", {.if_match = first->etag}).error().code(),
-              ErrorCode::unsupported);
+    // OSS has no such condition; Ceph 16 refuses also the version that is there. Never is it
+    // ignored.
+    const auto refused = put("object", "second", {.if_match = first->etag});
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(refused.error().code() == ErrorCode::unsupported ||
+                refused.error().code() == ErrorCode::precondition)
+        << refused.error().to_string();
+    EXPECT_EQ(get({.key = "object", .length = 5}).value_or("?"), "first");
     return;
   }
   ASSERT_TRUE(put("object", "second", {.if_match = first->etag}));
@@ -340,9 +346,12 @@ TEST_P(ObjectStoreConformance, a_body_that_is_not_what_was_said_is_refused) {
 }
 
 TEST_P(ObjectStoreConformance, a_crc64_that_differs_is_noticed_where_there_is_one) {
-  if (!bench_->has_crc64) GTEST_SKIP() << "no CRC-64 here";
   const std::string body = pattern(2000, 7);
   const auto wrong = put("wrong", body, {}, {.crc64 = 17});
+  if (!bench_->has_crc64) {
+    EXPECT_TRUE(wrong) << "nothing to compare it with, nothing to refuse";
+    return;
+  }
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code(), ErrorCode::corrupt) << wrong.error().to_string();
 }
@@ -370,6 +379,10 @@ TEST_P(ObjectStoreConformance, completes_an_upload_on_a_condition_and_with_the_s
   const auto made = run({.if_absent = true});
   ASSERT_TRUE(made) << made.error().to_string();
   EXPECT_EQ(head("object")->size, first.size() + second.size());
+  if (!bench_->keeps_conditions_of_completions) {
+    EXPECT_TRUE(run({.if_absent = true})) << "it has learned to keep them: say so";
+    return;
+  }
   const auto again = run({.if_absent = true});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code(), ErrorCode::precondition) << again.error().to_string();
@@ -385,7 +398,8 @@ TEST_P(ObjectStoreConformance, completes_an_upload_on_a_condition_and_with_the_s
 }
 
 TEST_P(ObjectStoreConformance, lists_the_uploads_that_are_open) {
-  const std::vector<std::string> keys = {"a b", "a+c/d", "a\u00fc", "b"};
+  std::vector<std::string> keys = {"a b", "a+c/d", "a\u00fc", "b"};
+  if (!bench_->says_how_upload_keys_are_encoded) keys = {"a-b", "a-c/d", "a-e", "b"};
   std::vector<UploadId> uploads;
   for (const auto& key : keys) {
     for (int i = 0; i < 2; ++i) {

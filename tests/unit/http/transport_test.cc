@@ -355,7 +355,6 @@ TEST_P(TransportConformance, a_deadline_also_covers_waiting_for_a_connection) {
 }
 
 TEST_P(TransportConformance, a_server_may_take_long_to_store_a_body_and_not_to_answer_a_get) {
-  if (std::string_view(GetParam().name) == "chosen") GTEST_SKIP() << "has the usual patience";
   std::promise<void> stop;
   const std::shared_future<void> stopped = stop.get_future().share();
   ScriptedServer server([&](const std::string& head, const std::string&) {
@@ -372,13 +371,15 @@ TEST_P(TransportConformance, a_server_may_take_long_to_store_a_body_and_not_to_a
     EXPECT_TRUE(outcome) << outcome.error().to_string();
     EXPECT_EQ(sink.body, "stored");
   }
-  const Error error = error_of({.url = server.url("/silent")});
-  EXPECT_EQ(error.code(), ErrorCode::timeout) << error.to_string();
+  // The chosen one's patience with a GET is the usual, too long for a test.
+  if (std::string_view(GetParam().name) != "chosen") {
+    const Error error = error_of({.url = server.url("/silent")});
+    EXPECT_EQ(error.code(), ErrorCode::timeout) << error.to_string();
+  }
   stop.set_value();
 }
 
 TEST_P(TransportConformance, a_slow_reader_of_an_upload_is_alive) {
-  if (std::string_view(GetParam().name) == "chosen") GTEST_SKIP() << "has the usual patience";
   SlowReader server(std::size_t{6} << 20, 3s);
   const std::string body(std::size_t{6} << 20, 'x');
   Collector sink;
