@@ -86,8 +86,10 @@ void add_upload_flags(CLI::App& app, UploadFlags& flags) {
       ->type_name("N")
       ->capture_default_str()
       ->group(group);
-  app.add_option("--retry-for", flags.retry_for_s,
-                 "Seconds a failing file is tried again before it counts as failed; 0: for ever")
+  app.add_option(
+         "--retry-for", flags.retry_for_s,
+         "Seconds a failing file, or everything while nothing succeeds, is tried again before it "
+         "is left in the journal; 0: for ever")
       ->type_name("SECONDS")
       ->capture_default_str()
       ->group(group);

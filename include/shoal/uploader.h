@@ -33,7 +33,9 @@
 //
 // What is sent is never a mixture: bytes given to put_object() are copied before it returns; a file
 // is read while its inode, size and times stay as they are, and from the start again when they
-// change. Work on one key happens in the order in which it was accepted, so that the last write
+// change; what is written through a memory mapping moves the times late and may go unnoticed. A
+// request that timed out may still reach the service behind a later one of the same key. Work on
+// one key happens in the order in which it was accepted, so that the last write
 // wins; work on different keys runs in parallel and in any order.
 //
 // Ownership: arguments are copied or finished with before a call returns; files given by path stay

@@ -25,7 +25,6 @@ std::uint64_t Backlog::journal_bytes(const Job& job) {
 
 // ---- accepting
 
-// One job alone is always let in: a bound smaller than it would never be met otherwise.
 bool Backlog::has_room_locked(std::uint64_t jobs, std::uint64_t bytes) const {
   return jobs_reserved_ + jobs <= limits_.pending_max &&
          bytes_reserved_ + bytes <= limits_.journal_bytes_max;
