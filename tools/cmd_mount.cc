@@ -192,8 +192,8 @@ void add_mount(CLI::App& app, const Io& io, int& exit_code) {
   shoal mount s3://b/p /mnt/p --resource-limit 2c4g
 
 Returns when the mount is usable, or says why it is not and leaves nothing behind. The mount lives in
-two background processes (keeper and server); their log is VOLUME/log/server.log. They use the keys
-the mount began with: temporary keys must be valid for as long as it is read.
+two background processes (keeper and server); their log is VOLUME/log/server.log. Keys that expire are
+read again from their file; keys from the environment are what they were when the mount began.
 
 )") + resource_plan_help());
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
