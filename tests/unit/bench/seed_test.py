@@ -174,7 +174,7 @@ class CommandLine(unittest.TestCase):
     def test_without_latency_the_archives_are_left_out_and_caps_follow_the_latency(self):
         options = main.parse([])
         self.assertEqual(main.load_plan(options), [("files", 0), ("files", 15), ("packed", 15)])
-        self.assertEqual((options.caps, options.passes), ({0: 45, 15: 15}, 2))
+        self.assertEqual((options.caps, options.passes), ({0: 60, 15: 15}, 2))
         self.assertEqual(main.save_plan(options), [(MIB, 15), (64 * MIB, 15)])
         options = main.parse(["--full"])
         self.assertEqual((options.caps, options.passes), ({0: 0, 15: 0}, 3))
@@ -186,7 +186,7 @@ class CommandLine(unittest.TestCase):
 
     def test_wrong_use_is_refused_with_the_reason(self):
         for arguments, reason in ((["--readers", "nfs"], "nfs"), (["--passes", "0"], "not within"),
-                                  (["--saves", "big"], "no number"), (["--latency-ms", "none"], "at least one"), (["--digits", "/nowhere"], "neither npm")):
+                                  (["--saves", "big"], "no size"), (["--latency-ms", "none"], "at least one"), (["--digits", "/nowhere"], "neither npm")):
             words = io.StringIO()
             with contextlib.redirect_stderr(words), self.assertRaises(SystemExit) as ended:
                 main.parse(arguments)
