@@ -11,6 +11,7 @@ import machine
 import micro
 import report
 import scenario
+from arguments import between, comma_list, one_of
 from lab import Failure, Interrupted, Lab, raise_on_signals
 from subjects import BY_NAME
 
@@ -44,18 +45,8 @@ Needs root (mounts, page cache). Leaves nothing behind, whether it ends well, ba
 Exit code: 0 done (whatever the verdicts), 1 Shoal or the bench failed, 2 wrong usage."""
 
 
-def comma_list(names):
-    def parse(text):
-        chosen = text.split(",")
-        for name in chosen:
-            if name not in names:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(map(str, names))}")
-        return chosen
-    return parse
-
-
 def peer_list(text):
-    return {"all": PEERS, "none": []}.get(text) if text in ("all", "none") else comma_list(PEERS)(text)
+    return {"all": PEERS, "none": []}.get(text) if text in ("all", "none") else comma_list(one_of(PEERS))(text)
 
 
 def latencies(text):
@@ -68,23 +59,11 @@ def latencies(text):
     return values
 
 
-def between(least, most):
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not within {least} to {most}")
-        return value
-    return parse
-
-
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench/compare", description=DESCRIPTION, epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--data", type=comma_list(list(data.SETS)), metavar="SET,..", help="data sets (default D1)")
+    add("--data", type=comma_list(one_of(data.SETS)), metavar="SET,..", help="data sets (default D1)")
     add("--latency", type=latencies, metavar="MS,..", help="milliseconds per request (default 20)")
     add("--order", choices=data.ORDERS, default="walk")
     add("--order-known", action="store_true", help="tell Shoal the order (shoal mount --order)")

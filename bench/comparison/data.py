@@ -118,19 +118,19 @@ class Bucket:
 
 
 @contextlib.contextmanager
-def bucket(lab, latency_ms, keys=True):
-    """A dev bucket for the lab's directory. Without `keys` it takes unsigned writes."""
-    lab.folder("scratch", "buckets", BUCKET)
+def bucket(lab, latency_ms, keys=True, directory=None, slow=("get", "head", "list")):
+    """A dev bucket for `directory` (default: the lab's), `slow` kinds of requests with latency. Without
+    `keys` it takes unsigned writes."""
+    directory = directory or os.path.dirname(lab.folder("scratch", "buckets", BUCKET))
     port_file = lab.path(f"port.{len(lab.processes)}")
-    command = [lab.program("shoal-devbucket"), lab.path("scratch", "buckets"), "--port", "0",
-               "--port-file", port_file]
+    command = [lab.program("shoal-devbucket"), directory, "--port", "0", "--port-file", port_file]
     environment = lab.environment
     if keys:
         command.append("--anonymous-read")
     else:
         environment = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     if latency_ms > 0:
-        for kind in ("get", "head", "list"):
+        for kind in slow:
             command += [f"--{kind}-latency-ms", str(latency_ms)]
     process = lab.start(command, "devbucket.log", environment)
     try:

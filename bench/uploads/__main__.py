@@ -3,7 +3,6 @@ import argparse
 import json
 import os
 import random
-import re
 import shlex
 import subprocess
 import sys
@@ -14,6 +13,7 @@ sys.path.insert(1, os.path.join(ROOT, "bench", "comparison"))
 import machine  # noqa: E402
 import results  # noqa: E402
 import servers  # noqa: E402
+from arguments import between, comma_list, one_of, size  # noqa: E402
 from clients import BY_NAME, LARGE, LARGE_NAME, PEERS, SMALL, program  # noqa: E402
 from lab import Failure, Interrupted, raise_on_signals  # noqa: E402
 from trial import LIMIT, LIMIT_PROGRAM, MIB, Runner, UploadLab, run_limit  # noqa: E402
@@ -53,42 +53,11 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def between(least, most):
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not within {least} to {most}")
-        return value
-    return parse
-
-
-def size(text):
-    found = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if not found or int(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: use e.g. 512M or 4G")
-    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[found[2].upper()]
-
-
 def human(count):
     for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if count >= 1 << shift:
             return f"{count / (1 << shift):g} {unit}"
     return f"{count} bytes"
-
-
-def comma_list(check):
-    return lambda text: [check(part) for part in text.split(",")]
-
-
-def one_of(names):
-    def parse(text):
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
-        return text
-    return parse
 
 
 def peer_list(text):
