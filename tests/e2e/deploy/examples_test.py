@@ -110,6 +110,13 @@ def no_example_has_a_key_in_it(asked):
             expect(all(value.startswith("replace-with-your-") for value in item["stringData"].values()), f"{name}: {title(item)}")
 
 
+@case
+def the_read_me_names_every_example_and_no_other(asked):
+    with open(os.path.join(asked.root, "deploy", "kubernetes", "README.md"), encoding="utf-8") as file:
+        said = set(re.findall(r"examples/([\w-]+\.yaml)", file.read()))
+    expect_none([f"{name} is only in one of the two" for name in sorted(said ^ set(examples(asked)))])
+
+
 # ---- what volumes mean to the driver
 def check_attributes(document):
     program = os.environ["SHOAL_CSI_PROGRAM"]
