@@ -5,7 +5,8 @@ packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
   protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
   libboost-dev zlib1g-dev python3"
-packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl"
+packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
+  python3-yaml python3-jsonschema golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
 
 say() { printf '%s\n' "$*"; }

@@ -5,7 +5,8 @@
     train_mnist.py DATA URL [--save blocking|async] [--steps N] [--save-every K]
 
 DATA is a directory with <digit>/<number>.pgm (make_digits.py draws some), usually below a mount of
-Shoal. Checkpoints go to URL, for instance oss://models/run-7. With --save blocking the training
+Shoal. Checkpoints go to URL, for instance oss://models/run-7; where URL is a plain directory, for
+instance a volume that can be written, they are written there as any program would. With --save blocking the training
 waits for each upload, as with `bucket.put_object_from_file()` of other SDKs; with --save async it
 hands the file over and goes on, and waits once at the end. Prints the time of loading the data, and
 the time that training waited for saves.
@@ -105,6 +106,25 @@ class Softmax:
                        "weights": [list(row) for row in self.weights]}, file)
 
 
+class DirectorySaver:
+    """Writes checkpoints to a directory: training waits for each."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.waited_s = 0.0
+        self.count = 0
+
+    def save(self, model, step):
+        began = time.perf_counter()
+        path = os.path.join(self.directory, f"model.ckpt-{step}")
+        model.save(path, step)
+        self.waited_s += time.perf_counter() - began
+        self.count += 1
+
+    def finish(self):
+        return 0.0
+
+
 class Saver:
     """Writes checkpoints to the local disk and hands them to the bucket."""
 
@@ -148,10 +168,18 @@ def train(model, images, labels, saver, asked):
     return model.accuracy(images, labels)
 
 
+def train_and_save(images, labels, saver, asked):
+    """(accuracy, seconds of training, seconds waited at the end until all is saved)"""
+    began = time.perf_counter()
+    accuracy = train(Softmax(), images, labels, saver, asked)
+    trained_s = time.perf_counter() - began
+    return accuracy, trained_s, saver.finish()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", help="directory with <digit>/<number>.pgm")
-    parser.add_argument("url", help="where checkpoints go, e.g. oss://models/run-7")
+    parser.add_argument("url", help="where checkpoints go, e.g. oss://models/run-7, or a directory")
     parser.add_argument("--save", choices=("blocking", "async"), default="async")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--save-every", type=int, default=50)
@@ -164,17 +192,19 @@ def main():
     print("dataload cost time: ", time.perf_counter() - began)
 
     try:
-        with Uploader(asked.url, endpoint=asked.endpoint) as uploader, \
-                tempfile.TemporaryDirectory() as directory:
-            saver = Saver(uploader, asked.save, directory)
-            began = time.perf_counter()
-            accuracy = train(Softmax(), images, labels, saver, asked)
-            trained_s = time.perf_counter() - began
-            rest_s = saver.finish()
-    except UploadError as error:
+        if "://" in asked.url:
+            with Uploader(asked.url, endpoint=asked.endpoint) as uploader, \
+                    tempfile.TemporaryDirectory() as directory:
+                saver = Saver(uploader, asked.save, directory)
+                accuracy, trained_s, rest_s = train_and_save(images, labels, saver, asked)
+        else:
+            saver = DirectorySaver(asked.url)
+            accuracy, trained_s, rest_s = train_and_save(images, labels, saver, asked)
+    except (UploadError, OSError) as error:
         raise SystemExit(f"a checkpoint could not be saved: {error}") from None
+    how = asked.save if "://" in asked.url else "to a directory"
     print(f"accuracy: {accuracy:.3f}")
-    print(f"{saver.count} checkpoints, {asked.save}: training took {trained_s:.2f} s, waited for saves "
+    print(f"{saver.count} checkpoints, {how}: training took {trained_s:.2f} s, waited for saves "
           f"{saver.waited_s:.3f} s of that, and {rest_s:.3f} s at the end")
 
 
