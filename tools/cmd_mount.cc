@@ -18,7 +18,7 @@
 #include "hint_flags.h"
 #include "places.h"
 #include "progress.h"
-#include "resource_limit.h"
+#include "volume/resource_limit.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "target.h"
@@ -195,7 +195,7 @@ Returns when the mount is usable, or says why it is not and leaves nothing behin
 two background processes (keeper and server); their log is VOLUME/log/server.log. They use the keys
 the mount began with: temporary keys must be valid for as long as it is read.
 
-)") + resource_plan_help());
+)") + volume::resource_plan_help());
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
       ->required();
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
