@@ -27,6 +27,7 @@ LAYERS = {
     "frontend/fuse": {"base", "sys", "volume"},
     "control": {"base", "volume"},
     "agent": {"base", "sys", "store", "volume", "control", "frontend/fuse"},
+    "csi": {"base", "sys", "control", "agent"},
     "devbucket": {"base", "store"},
 }
 
@@ -37,7 +38,11 @@ THIRD_PARTY = {
     "openssl/": {"store", "devbucket"},
     "expat": {"store", "devbucket"},
     "rocksdb/": {"index", "upload"},
-    "google/protobuf": {"format"},
+    "google/protobuf": {"format", "csi"},
+    "csi.pb.h": {"csi"},
+    "csi.grpc.pb.h": {"csi"},
+    "registration.grpc.pb.h": {"csi"},
+    "grpc": {"csi"},
     "records.pb.h": {"format"},
     "upload.pb.h": {"format"},
     "xxhash": {"cache", "fetch"},
@@ -45,7 +50,7 @@ THIRD_PARTY = {
     "httplib": {"control"},
     "linux/fuse": {"frontend/fuse"},
     "nlohmann/": {"frontend/fuse", "control", "agent", "devbucket", "tools"},
-    "CLI/": {"devbucket", "tools"},
+    "CLI/": {"csi", "devbucket", "tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
              "agent", "devbucket", "tools"},
 }
