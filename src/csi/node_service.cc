@@ -7,37 +7,12 @@
 #include "csi/request_checks.h"
 #include "csi/string_map.h"
 #include "csi/volume_progress.h"
+#include "csi/wanted_volume.h"
 
 namespace shoal::csi {
 namespace {
 
 using std::chrono::milliseconds;
-
-// A request that was found to be in order.
-struct Wanted {
-  VolumeRequest volume;
-  Capability capability;
-};
-
-Answer<Wanted> read_wanted(bool has_capability, const v1::VolumeCapability& capability,
-                           const StringMap& context, const StringMap& secrets) {
-  Wanted wanted;
-  auto read = read_capability(has_capability, capability);
-  if (!read) return std::unexpected(std::move(read).error());
-  wanted.capability = *std::move(read);
-  SHOAL_CSI_CHECK(check_map("volume_context", context));
-  SHOAL_CSI_CHECK(check_map("secrets", secrets));
-  auto volume = read_volume({.attributes = context,
-                             .secrets = secrets,
-                             .mount_flags = wanted.capability.mount_flags,
-                             .mount_group = wanted.capability.mount_group});
-  if (!volume) return failure(volume.error());
-  wanted.volume = *std::move(volume);
-  auto judged = judge_capability(wanted.capability, wanted.volume.strict_access_mode);
-  if (!judged) return std::unexpected(std::move(judged).error());
-  for (std::string& warning : *judged) wanted.volume.warnings.push_back(std::move(warning));
-  return wanted;
-}
 
 std::unexpected<Failure> busy(const std::string& volume) {
   return failure(StatusCode::aborted,
@@ -193,11 +168,7 @@ Answer<v1::NodePublishVolumeResponse> NodeService::publish(
                    "staging_target_path is missing: the volume is to be staged first");
   if (!volume.ephemeral)
     SHOAL_CSI_CHECK(check_path("staging_target_path", request.staging_target_path()));
-  // Whoever may make a pod may write any source into it: not with the node's keys.
-  if (volume.ephemeral && !volume.keys && volume.spec.sign_requests)
-    return failure(StatusCode::unauthenticated,
-                   "an inline volume needs keys of its own. Name a Secret in the volume's "
-                   "nodePublishSecretRef, or write authType: public");
+  SHOAL_CSI_CHECK(check_inline_keys(volume));
   const auto turn = in_flight_.begin(id);
   if (!turn) return busy(id);
   const std::string print = fingerprint(wanted->capability, request.readonly(), context);

@@ -8,11 +8,15 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <fstream>
+#include <iostream>
 #include <optional>
+#include <sstream>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "control/http_server.h"
+#include "csi/check_attributes.h"
 #include "csi/endpoint.h"
 #include "csi/limits.h"
 #include "csi/registration.h"
@@ -27,16 +31,12 @@ constexpr const char* kAbout =
     "all the work. Started again or replaced, it touches no mount.";
 
 constexpr const char* kFooter = R"(Examples:
-  shoal-csi --endpoint unix:///csi/csi.sock --node-id $(hostname) shoal -
-                                csi-- mode controller-- endpoint unix
-    :  /// csi/csi.sock
-       shoal -
-       csi-- register - with -
-       kubelet / var / lib / kubelet /
-           plugins_registry-- endpoint unix
-    :  /// var/lib/kubelet/plugins/csi.shoal.dev/csi.sock --node-id node-7
+  shoal-csi --endpoint unix:///csi/csi.sock --node-id $(hostname)
+  shoal-csi --mode controller --endpoint unix:///csi/csi.sock
+  shoal-csi --register-with-kubelet /var/lib/kubelet/plugins_registry \
+      --endpoint unix:///var/lib/kubelet/plugins/csi.shoal.dev/csi.sock --node-id node-7
 
-       Every flag can be set in the environment as well; the flag counts more. Logs go to standard error.
+Every flag can be set in the environment as well; the flag counts more. Logs go to standard error.
 Exit codes: 0 stopped by SIGTERM, 1 failed, 2 wrong usage.)";
 
 struct ProgramOptions {
@@ -52,6 +52,7 @@ struct ProgramOptions {
   std::string kubelet_endpoint;
   std::string log_format = "text";
   std::string log_level = "info";
+  std::string check_attributes;
 
   [[nodiscard]] bool serves_node() const { return mode != "controller"; }
   [[nodiscard]] bool serves_controller() const { return mode != "node"; }
@@ -111,6 +112,29 @@ void add_options(CLI::App& app, ProgramOptions& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->type_name("LEVEL")
       ->capture_default_str();
+}
+
+// For the tests of examples, and for whoever looks for a fault: not in --help.
+void add_hidden_options(CLI::App& app, ProgramOptions& options) {
+  app.add_option("--check-attributes", options.check_attributes,
+                 "Read a volume as JSON from FILE (- is standard input), print what it would be")
+      ->group("");
+}
+
+int run_check(const std::string& path) {
+  std::stringstream document;
+  if (path == "-")
+    document << std::cin.rdbuf();
+  else
+    document << std::ifstream(path).rdbuf();
+  const auto answer = check_attributes(document.str());
+  if (!answer) {
+    std::fprintf(stderr, "shoal-csi: %s: %s\n", std::string(name_of(answer.error().code)).c_str(),
+                 answer.error().message.c_str());
+    return 1;
+  }
+  std::printf("%s\n", answer->c_str());
+  return 0;
 }
 
 // What is wrong with the options as a whole; found before anything is begun.
@@ -232,6 +256,7 @@ int run_program(int argc, char** argv) {
   app.footer(kFooter);
   app.set_version_flag("--version", "shoal-csi " SHOAL_VERSION);
   add_options(app, options);
+  add_hidden_options(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -240,6 +265,7 @@ int run_program(int argc, char** argv) {
   }
   if (auto format = log_format_named(options.log_format)) set_log_format(*format);
   if (auto level = log_level_named(options.log_level)) set_log_level(*level);
+  if (!options.check_attributes.empty()) return run_check(options.check_attributes);
   const auto end = serve(options);
   if (!end) {
     log_event(LogLevel::error, "csi.failed", {{"error", end.error().to_string()}});

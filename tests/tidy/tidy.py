@@ -49,7 +49,7 @@ THIRD_PARTY = {
     "boost/": {"devbucket"},
     "httplib": {"control"},
     "linux/fuse": {"frontend/fuse"},
-    "nlohmann/": {"frontend/fuse", "control", "agent", "devbucket", "tools"},
+    "nlohmann/": {"frontend/fuse", "control", "agent", "csi", "devbucket", "tools"},
     "CLI/": {"csi", "devbucket", "tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
              "agent", "devbucket", "tools"},
