@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csi/server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
 
 #include <atomic>
 
+#include "base/log.h"
 #include "csi.grpc.pb.h"
 #include "csi/endpoint.h"
 #include "csi/limits.h"
@@ -20,6 +22,14 @@ TimePoint steady_deadline(const grpc::ServerContext& context) {
   const auto left = wall - std::chrono::system_clock::now();
   if (left > std::chrono::hours(24)) return TimePoint::max();
   return std::chrono::steady_clock::now() + std::chrono::duration_cast<Duration>(left);
+}
+
+// gRPC's own lines, as events: a log of JSON stays one.
+void log_of_grpc(gpr_log_func_args* line) {
+  const LogLevel level = line->severity == GPR_LOG_SEVERITY_DEBUG  ? LogLevel::debug
+                         : line->severity == GPR_LOG_SEVERITY_INFO ? LogLevel::info
+                                                                   : LogLevel::warning;
+  log_event(level, "grpc", {{"message", line->message}});
 }
 
 // What is the same for every call: a name, a deadline, an end in log and metrics.
@@ -174,6 +184,7 @@ Server::~Server() {
 Result<std::unique_ptr<Server>> Server::start(const std::filesystem::path& socket,
                                               const Services& services, RpcMetrics& metrics) {
   SHOAL_CHECK_OK(check_can_listen(socket));
+  gpr_set_log_function(log_of_grpc);
   auto impl = std::make_unique<Impl>(socket, services, metrics);
   if (!impl->start())
     return fail(ErrorCode::io, "endpoint " + socket.string() + ": cannot listen there",

@@ -5,6 +5,7 @@
 // Cloud's container service, strmvol, mountpoint-s3), each attribute by itself, odd ones.
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
 #include "csi/volume_attributes.h"
 
 namespace shoal::csi {
@@ -353,6 +354,41 @@ TEST(modes, of_other_clients_only_take_away) {
   EXPECT_EQ(umask("file_mode=0640,dir_mode=0755"), "0004");
   EXPECT_EQ(umask("file_mode=0400,dir_mode=0500"), "0055");
   EXPECT_EQ(umask("umask=002,file_mode=0440"), "0006");
+}
+
+// ---- anything at all
+
+TEST(whatever_is_written, is_a_volume_or_refused_by_name) {
+  Rng rng(20260523);
+  const std::vector<std::string> names{
+      "bucket",   "url",         "path",      "source",        "otherOpts", "umask",
+      "uid",      "cacheSize",   "order",     "warm",          "authType",  "akId",
+      "akSecret", "indexMaxAge", "ioTimeout", "resourceLimit", "\xff\xfe",  ""};
+  const std::vector<std::string> pieces{
+      "-o ",  "umask=022", ",", "=",          "s3://", "oss://", "b",    "/",        "..",    "\n",
+      "\xf0", "true",      "0", "9999999999", "-",     "h",      "2c4g", "shuffle:", "list:", " "};
+  int taken = 0;
+  for (int i = 0; i < 20000; ++i) {
+    Volume volume;
+    if (rng.below(2) == 0) volume.attributes["bucket"] = "b";
+    for (std::uint64_t n = rng.below(4); n > 0; --n) {
+      std::string value;
+      for (std::uint64_t m = rng.below(5); m > 0; --m) value += pieces[rng.below(pieces.size())];
+      volume.attributes[names[rng.below(names.size())]] = value;
+      if (rng.below(4) == 0) volume.mount_flags.push_back(value);
+    }
+    const auto request = read(volume);
+    if (request) {
+      ++taken;
+      EXPECT_TRUE(agent::check_spec(request->spec));
+      EXPECT_TRUE(request->spec.source.starts_with("s3://") ||
+                  request->spec.source.starts_with("oss://"));
+    } else {
+      EXPECT_EQ(request.error().code(), ErrorCode::bad_input);
+      EXPECT_FALSE(request.error().remedy().empty()) << request.error().message();
+    }
+  }
+  EXPECT_GT(taken, 1000);
 }
 
 // ---- whose
