@@ -30,6 +30,8 @@ class Client::Exchange final : public http::ResponseSink {
   [[nodiscard]] Error replaced(std::string_view why) const;
   [[nodiscard]] std::string what() const;  // "get s3://bucket/key"
   [[nodiscard]] Duration time_left() const;
+  void record(const Result<void>& result) const;
+  [[nodiscard]] std::string_view request_id() const;
 
   std::shared_ptr<Client> client_;
   std::uint64_t id_;
@@ -44,6 +46,7 @@ class Client::Exchange final : public http::ResponseSink {
   // Of the present HTTP exchange.
   http::Request request_;
   http::ExchangeId exchange_{};
+  TimePoint sent_at_{};
   std::string signed_region_;
   Duration signed_offset_{};
   std::uint64_t signed_generation_ = 0;

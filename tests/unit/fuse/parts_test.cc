@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
+#include "base/log_limit.h"
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/buffer_pool.h"
 #include "frontend/fuse/child_task.h"
@@ -145,16 +147,16 @@ TEST(ReadErrors, are_eio_unless_the_question_was_wrong) {
   }
 }
 
-TEST(ReadErrors, are_logged_once_a_second_and_kind_with_a_count) {
+TEST(ReadErrors, a_flood_of_one_kind_is_cut_and_hides_no_other) {
   ReadErrorLog log;
-  const TimePoint start{};
-  EXPECT_TRUE(log.admit(ErrorCode::timeout, start).log);
-  EXPECT_FALSE(log.admit(ErrorCode::timeout, start + 10ms).log);
-  EXPECT_FALSE(log.admit(ErrorCode::timeout, start + 999ms).log);
-  EXPECT_TRUE(log.admit(ErrorCode::corrupt, start + 999ms).log);
-  const auto next = log.admit(ErrorCode::timeout, start + 1000ms);
-  EXPECT_TRUE(next.log);
-  EXPECT_EQ(next.left_out, 2u);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) log.record(0, 4096, Error(ErrorCode::timeout, "slow"));
+  log.record(4096, 512, Error(ErrorCode::corrupt, "get s3://b/k: torn [request 1A]"));
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), LogLimit::kLinesMax + 1);
+  EXPECT_NE(text.find("offset=4096 bytes=512 error=\"get s3://b/k: torn [request 1A]"),
+            std::string::npos)
+      << text;
 }
 
 TEST(Reports, carry_a_value_or_the_whole_error) {
