@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "control/commands.h"
 #include "display.h"
 #include "flags.h"
 #include "index_report.h"
@@ -37,7 +38,8 @@ nlohmann::ordered_json result_json(const Target& target, const volume::PrepareRe
           {"listing_seconds", result.listing_seconds},
           {"image_seconds", result.image_seconds},
           {"metadata_bytes", result.image.metadata_bytes},
-          {"image_bytes", result.image.image_bytes}};
+          {"image_bytes", result.image.image_bytes},
+          {"listed_at", result.generation.listed_at}};
 }
 
 void print_result(const Io& io, const Target& target, const volume::PrepareResult& result) {
@@ -75,13 +77,15 @@ int run_build(const BuildFlags& flags, const Io& io) {
     ProgressView view(bar ? io.err : io.out, bar);
     return prepare_with_view(*target, *owner, flags.rebuild, io, view);
   }();
+  const bool json = flags.json || !io.out_is_terminal;
   if (!result) {
+    if (json) fmt::print(io.out, "{}\n", control::encode_error(result.error()));
     complain(io, result.error());
     if (result.error().code() == ErrorCode::canceled)
       complain(io, "what was listed so far is kept; run the same command again to go on");
     return kExitFailed;
   }
-  if (flags.json || !io.out_is_terminal)
+  if (json)
     fmt::print(io.out, "{}\n", result_json(*target, *result).dump());
   else
     print_result(io, *target, *result);
@@ -130,7 +134,8 @@ void add_index(CLI::App& app, const Io& io, int& exit_code) {
   shoal index build s3://b/p --endpoint http://127.0.0.1:9000 --volume /data/bars
 
 A build that was interrupted (Ctrl-C, kill -9, power) goes on where it stopped. On a terminal a bar
-shows the progress; elsewhere one JSON line per second goes to standard output.)");
+shows the progress; elsewhere one JSON line per second goes to standard output, and at last one with
+the result, or with what went wrong.)");
   build_command->add_option("target", build->target, "URL of the dataset, or a volume's directory")
       ->required();
   build_command->add_flag("--rebuild", build->rebuild, "List again although the index is finished");
