@@ -12,6 +12,7 @@
 #include "flags.h"
 #include "index_report.h"
 #include "progress.h"
+#include "sys/cgroup.h"
 #include "target.h"
 
 namespace shoal::tools {
@@ -21,6 +22,7 @@ struct BuildFlags {
   std::string target;
   StoreFlags store;
   OwnerFlags owner;
+  std::filesystem::path cgroup;
   bool rebuild = false;
   bool json = false;
 };
@@ -71,7 +73,8 @@ int run_build(const BuildFlags& flags, const Io& io) {
     return kExitUsage;
   }
   catch_signals();
-  Result<volume::PrepareResult> result = [&] {
+  Result<volume::PrepareResult> result = [&]() -> Result<volume::PrepareResult> {
+    if (!flags.cgroup.empty()) SHOAL_CHECK_OK(sys::join_cgroup(flags.cgroup));
     // Piped output gets the JSON lines; a terminal gets the bar.
     const bool bar = io.err_is_terminal && io.out_is_terminal;
     ProgressView view(bar ? io.err : io.out, bar);
@@ -140,6 +143,8 @@ the result, or with what went wrong.)");
       ->required();
   build_command->add_flag("--rebuild", build->rebuild, "List again although the index is finished");
   build_command->add_flag("--json", build->json, "The result as one JSON line, on a terminal too");
+  // For the agent, whose children are to outlive its container.
+  build_command->add_option("--cgroup", build->cgroup)->group("");
   add_store_flags(*build_command, build->store);
   add_owner_flags(*build_command, build->owner);
   build_command->callback([build, &io, &exit_code] { exit_code = run_build(*build, io); });

@@ -19,7 +19,9 @@ namespace shoal::agent {
 class Hints {
  public:
   Hints() = default;
-  explicit Hints(const VolumeSpec& spec) : order_(spec.order), warm_(spec.warm), pin_(spec.pin) {}
+  // `order`: the order is still to be announced.
+  Hints(const VolumeSpec& spec, bool order)
+      : order_(order ? spec.order : ""), warm_(spec.warm), pin_(spec.pin) {}
 
   struct Place {
     std::string volume_name;  // for the log

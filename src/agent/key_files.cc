@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
@@ -53,10 +54,13 @@ bool KeyFiles::has(const std::string& mount) const {
 
 Result<void> KeyFiles::write(const std::string& mount, const Keys& keys) const {
   const std::filesystem::path target = path_of(mount);
-  const std::filesystem::path staged = directory_ / (".new." + mount);
+  // Several may write the same keys at the same time; what a dead agent left is in nobody's way.
+  static std::atomic<std::uint64_t> number{0};
+  const std::filesystem::path staged =
+      directory_ / (".new." + std::to_string(getpid()) + "." + std::to_string(++number));
   unlink(staged.c_str());
   const sys::Fd file(
-      open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+      ::open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.valid()) return fail(sys::errno_error(errno, "make " + staged.string()));
   const Secret text = text_of(keys);
   const ssize_t written = ::write(file.get(), text.reveal().data(), text.reveal().size());

@@ -25,8 +25,11 @@ Result<LiveMount> live(fuse::MountState state, LiveMount::How how) {
     return fail(ErrorCode::unavailable,
                 "mount " + state.mount_point.string() + ": its keeper died at once",
                 "See the log " + state.log_file.string());
-  LiveMount mount{
-      .state = std::move(state), .keeper = std::move(keeper), .descriptor = {}, .how = how};
+  LiveMount mount{.state = std::move(state),
+                  .keeper = std::move(keeper),
+                  .descriptor = {},
+                  .how = how,
+                  .doubt = {}};
   auto descriptor = fuse::borrow_descriptor(mount.state);
   if (descriptor)
     mount.descriptor = std::move(*descriptor);
@@ -114,6 +117,7 @@ Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, F
   const bool kept = state && fuse::is_alive(state->keeper);
   if (kept && runs_same_program(state->keeper.pid))
     return live(std::move(*state), LiveMount::How::found);
+  if (auto missing = plan.missing_keys()) return fail(std::move(*missing));
   if (state) {
     sys::Fd borrowed;
     if (!descriptor.valid())

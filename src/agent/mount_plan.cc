@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/mount_plan.h"
 
+#include <unistd.h>
+
 #include "frontend/fuse/serve_command.h"
 
 namespace shoal::agent {
@@ -58,6 +60,18 @@ fuse::KeeperOptions MountPlan::keeper_options() const {
       .direct = spec.direct};
   options.server_command = server.arguments();
   return options;
+}
+
+std::optional<Error> MountPlan::missing_keys() const {
+  if (credentials_file.empty() || access(credentials_file.c_str(), R_OK) == 0) return std::nullopt;
+  return Error(ErrorCode::permission,
+               "volume " + spec.source + ": its keys were lost when the machine restarted",
+               "They come with the next attach of the volume; nothing else is needed.");
+}
+
+bool MountPlan::has_mount_state() const {
+  const auto paths = fuse::mount_paths(places.runtime_directory, mount_point());
+  return access(paths.state.c_str(), F_OK) == 0;
 }
 
 }  // namespace shoal::agent

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,10 @@ struct MountPlan {
   [[nodiscard]] std::vector<std::string> build_command(bool list_again) const;
   [[nodiscard]] std::vector<std::string> keeper_command() const;
   [[nodiscard]] fuse::KeeperOptions keeper_options() const;
+  // Keys that were in /run and are gone with it (a reboot) come again with the next attach.
+  [[nodiscard]] std::optional<Error> missing_keys() const;
+  // A keeper has, or had, a mount there that can be brought back.
+  [[nodiscard]] bool has_mount_state() const;
 };
 
 }  // namespace shoal::agent
