@@ -25,7 +25,8 @@
 //
 // If the keeper itself is killed, the server goes on and readers notice nothing; only nobody
 // restarts it any more. When then the server ends, the kernel aborts the connection: readers get
-// EIO. unmount() in mount.h cleans up after either.
+// EIO. unmount() in mount.h cleans up after either. Somebody who holds a descriptor of the mount,
+// an agent, can have it adopted by a new keeper at any time: adopt() in mount.h.
 
 namespace shoal::fuse {
 
@@ -51,6 +52,9 @@ struct KeeperOptions {
   std::vector<std::string> server_command;
   std::filesystem::path log_file;  // mount() sends both processes' standard error there
   Carrier carrier = Carrier::automatic;
+  // A cgroup v2 directory, made if its parent exists, which the keeper moves into before it mounts,
+  // so that both processes outlive the container they were started in; empty: stays where it is.
+  std::filesystem::path cgroup = {};
 };
 
 [[nodiscard]] std::string encode_keeper_options(const KeeperOptions& options);
@@ -64,7 +68,9 @@ struct KeeperOptions {
 using Started = std::move_only_function<void(const Result<MountState>&)>;
 [[nodiscard]] int run_keeper(const KeeperOptions& options, Started started);
 
-// The whole of `shoal keeper --options-fd N --report-fd N`.
-[[nodiscard]] int keeper_main(int options_fd, int report_fd);
+// The whole of `shoal keeper --options-fd N --report-fd N [--adopt-fd N]`. With `adopt_fd`, a
+// descriptor of a mount whose keeper is dead, it mounts nothing but goes on with that mount (see
+// adopt() in mount.h); what fails before its server answers leaves the mount as it is.
+[[nodiscard]] int keeper_main(int options_fd, int report_fd, int adopt_fd = -1);
 
 }  // namespace shoal::fuse
