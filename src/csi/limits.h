@@ -39,6 +39,7 @@ inline constexpr auto kReportPatience = 5s;  // the agent answers these from mem
 inline constexpr auto kProbePatience = 2s;   // the liveness probe waits 3 s
 inline constexpr auto kHealthPatience = 3s;  // of our own probe of ourselves
 inline constexpr auto kDrainTime = 10s;      // of calls under way, after SIGTERM
+inline constexpr auto kFlushTime = 300ms;    // for the last answers to leave
 
 // ---- memory
 inline constexpr std::size_t kNamesKept = 10000;     // of volumes created by this process

@@ -44,7 +44,7 @@ class Registration::Impl {
   explicit Impl(Options options) : rpcs_(std::move(options)) {}
   ~Impl() {
     if (server_ == nullptr) return;
-    server_->Shutdown(std::chrono::system_clock::now() + limits::kHealthPatience);
+    server_->Shutdown(std::chrono::system_clock::now() + limits::kFlushTime);
     server_->Wait();
   }
   bool start(const std::filesystem::path& socket) {

@@ -6,6 +6,9 @@
 #include <grpcpp/resource_quota.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 
 #include "base/log.h"
 #include "csi.grpc.pb.h"
@@ -40,6 +43,7 @@ class Calls {
   template <typename Request, typename Response, typename Method>
   grpc::Status run(std::string_view rpc, grpc::ServerContext* context, const Request& request,
                    Response& response, Method&& method) {
+    const UnderWay under_way(*this);
     const TimePoint begun = std::chrono::steady_clock::now();
     const std::string request_id = ids_.next();
     const Call call{request_id, steady_deadline(*context),
@@ -62,12 +66,33 @@ class Calls {
     return {static_cast<grpc::StatusCode>(finished.code), answer.error().message};
   }
 
-  void stop() { stopping_.store(true); }
+  // Returns when no call is under way, or after so long.
+  void stop(Duration patience) {
+    stopping_.store(true);
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [this] { return under_way_ == 0; });
+  }
 
  private:
+  struct UnderWay {
+    explicit UnderWay(Calls& all) : calls(all) {
+      const std::lock_guard lock(calls.mutex_);
+      ++calls.under_way_;
+    }
+    ~UnderWay() {
+      const std::lock_guard lock(calls.mutex_);
+      --calls.under_way_;
+      calls.changed_.notify_all();
+    }
+    Calls& calls;
+  };
+
   RpcMetrics& metrics_;
   RequestIds ids_;
   std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int under_way_ = 0;  // guarded by mutex_
 };
 
 static_assert(static_cast<int>(grpc::StatusCode::UNAUTHENTICATED) ==
@@ -150,9 +175,10 @@ class Server::Impl {
   }
 
   void stop() {
-    calls_.stop();
     if (server_ == nullptr) return;
-    server_->Shutdown(std::chrono::system_clock::now() + limits::kDrainTime);
+    calls_.stop(limits::kDrainTime);
+    // Shutdown would wait for connections, too, and a client that does nothing keeps its own.
+    server_->Shutdown(std::chrono::system_clock::now() + limits::kFlushTime);
     server_->Wait();
     server_.reset();
   }

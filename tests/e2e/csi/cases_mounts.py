@@ -171,6 +171,51 @@ def groups(rig):
     first.take_away("pod-1", "pod-2")
 
 
+def own_attributes(rig):
+    """our own attributes reach the mount"""
+    volume = rig.volume("own", rig.dataset(
+        cacheSize="64M", bufferSize="96M", maxRequests="7", ioTimeout="33s", order="shuffle:42", uid="1234",
+        gid="5678", umask="0027", warm="*", indexMaxAge="1d"), stage_secrets=KEYS).bring()
+    server = rig.server_of("s3://b/data/")["server_pid"]
+    with open(f"/proc/{server}/cmdline", encoding="utf-8") as file:
+        words = file.read().split("\0")
+    for flag, value in (("--cache-size", "64M"), ("--buffer-size", "96M"), ("--max-requests", "7"), ("--io-timeout", "33")):
+        assert flag in words and words[words.index(flag) + 1] == value, (flag, words)
+    for folder, folders, names in os.walk(volume.target()):
+        for name, mode in [*((one, 0o440) for one in names), *((one, 0o550) for one in folders)]:
+            shown = os.stat(f"{folder}/{name}")
+            assert (shown.st_uid, shown.st_gid, shown.st_mode & 0o777) == (1234, 5678, mode), (name, shown)
+    same(rig.tree, volume.target())
+    volume.take_away()
+
+
+def many_that_take_long(rig):
+    """forty volumes that take long keep nobody else waiting"""
+    count = 40
+    invented = [word for number in range(count) for word in ("--invent", f"crowd-{number}:1000000:flat:1KiB")]
+    rig.start_bucket("crowd", *invented, "--list-latency-ms", "2000")
+    ready = rig.volume("ready", rig.dataset("/part-0"), stage_secrets=KEYS).bring()
+    volumes = [rig.volume(f"crowd-{number}", {"bucket": f"crowd-{number}", "url": rig.bucket_urls["crowd"]},
+                          stage_secrets=KEYS) for number in range(count)]
+    answers = []
+    threads = [threading.Thread(target=lambda volume=volume: answers.append(volume.stage(timeout=9))) for volume in volumes]
+    for thread in threads:
+        thread.start()
+    slowest = 0
+    while any(thread.is_alive() for thread in threads):
+        begun = time.monotonic()
+        expect(rig.probe(), "OK")
+        expect(ready.stats(), "OK")
+        expect(ready.publish("pod-2"), "OK")
+        expect(ready.unpublish("pod-2"), "OK")
+        slowest = max(slowest, time.monotonic() - begun)
+    assert slowest < 3, slowest
+    assert len(answers) == count and {answer.code for answer in answers} == {"ABORTED"}, answers
+    for volume in volumes:
+        until_ok(volume.unstage)
+    ready.take_away()
+
+
 def many_at_once(rig):
     """twenty volumes at once"""
     failures = []
@@ -214,7 +259,7 @@ def the_same_at_once(rig):
 
 def a_long_listing(rig):
     """a listing that outlives the call: ABORTED with progress, also across a new driver, then OK"""
-    rig.start_bucket("large", "--invent", "large:300000:dirs=300:1KiB", "--list-latency-ms", "300")
+    rig.start_bucket("large", "--invent", "large:120000:dirs=120:1KiB", "--list-latency-ms", "300")
     context = {"bucket": "large", "url": rig.bucket_urls["large"]}
     volume = rig.volume("long", context, stage_secrets=KEYS)
     rig.driver.end()
@@ -235,7 +280,7 @@ def a_long_listing(rig):
                 for answer in answers if answer.code == "ABORTED" and "objects so far" in answer.message]
     assert progress == sorted(progress) and (not progress or progress[-1] > 0), progress
     until_ok(volume.publish)
-    assert len(os.listdir(volume.target())) == 300
+    assert len(os.listdir(volume.target())) == 120
     volume.take_away()
     rig.driver.end()
     rig.start_driver("--stage-wait", "20", "--http-address", "127.0.0.1:0")
@@ -264,5 +309,5 @@ def a_listing_that_is_canceled(rig):
 
 
 CASES = [the_guides_volume, strmvols_volume, is_read_only, repeated_calls, publish_without_stage,
-         other_arguments, bad_targets, stats, groups, many_at_once, the_same_at_once, a_long_listing,
+         other_arguments, bad_targets, stats, groups, own_attributes, many_at_once, many_that_take_long, the_same_at_once, a_long_listing,
          a_listing_that_is_canceled]

@@ -3,6 +3,7 @@
 """Runs the cases in order: main.py BIN_FOLDER LAB [NAME...]"""
 import os
 import sys
+import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -24,10 +25,11 @@ def main():
                 name = case.__doc__.strip()
                 if wanted and not any(word in name for word in wanted):
                     continue
+                begun = time.monotonic()
                 try:
                     case(rig)
                     passed += 1
-                    print(f"PASS {name}", flush=True)
+                    print(f"PASS {name} ({time.monotonic() - begun:.1f} s)", flush=True)
                 except Exception:  # a case that fails must not hide the others
                     failed += 1
                     print(f"FAIL {name}\n    " + traceback.format_exc().replace("\n", "\n    "), flush=True)

@@ -162,8 +162,8 @@ class Rig:
 
     def start_agent(self, *flags, **environment):
         self.agent = self.start([f"{self.bin}/shoal", "agent", "--socket", self.agent_socket,
-                                 "--state-dir", f"{self.lab}/agent", "--log-level", "debug", *flags],
-                                "agent", **environment)
+                                 "--state-dir", f"{self.lab}/agent", *flags],
+                                "agent", SHOAL_LOG_LEVEL="debug", **environment)
         self.wait_ready()
 
     def wait_ready(self):
