@@ -10,6 +10,7 @@
 #include "display.h"
 #include "flags.h"
 #include "index_report.h"
+#include "log_flags.h"
 #include "progress.h"
 #include "target.h"
 
@@ -136,6 +137,7 @@ shows the progress; elsewhere one JSON line per second goes to standard output.)
   build_command->add_flag("--rebuild", build->rebuild, "List again although the index is finished");
   build_command->add_flag("--json", build->json, "The result as one JSON line, on a terminal too");
   add_store_flags(*build_command, build->store);
+  add_log_flags(*build_command);
   add_owner_flags(*build_command, build->owner);
   build_command->callback([build, &io, &exit_code] { exit_code = run_build(*build, io); });
 

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "frontend/fuse/keeper.h"
+#include "log_flags.h"
 
 namespace shoal::tools {
 
@@ -17,8 +18,10 @@ void add_keeper(CLI::App& app, const Io&, int& exit_code) {
   command->group("");  // not in --help
   command->add_option("--options-fd", flags->options_fd)->required();
   command->add_option("--report-fd", flags->report_fd)->required();
-  command->callback(
-      [flags, &exit_code] { exit_code = fuse::keeper_main(flags->options_fd, flags->report_fd); });
+  command->callback([flags, &exit_code] {
+    switch_log_level_on_signal();
+    exit_code = fuse::keeper_main(flags->options_fd, flags->report_fd);
+  });
 }
 
 }  // namespace shoal::tools

@@ -11,11 +11,13 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "control/metrics_endpoint.h"
 #include "display.h"
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
 #include "hint_flags.h"
+#include "log_flags.h"
 #include "places.h"
 #include "progress.h"
 #include "resource_limit.h"
@@ -34,6 +36,7 @@ struct MountFlags {
   HintFlags hints;
   OwnerFlags owner;
   std::string carrier = "automatic";
+  std::string metrics_address;
   bool foreground = false;
 };
 
@@ -55,6 +58,7 @@ std::vector<std::string> server_command(const std::string& program, const MountF
                                    paths.control_socket.string(),
                                    "--io-timeout",
                                    std::to_string(flags.read.io_timeout_s)};
+  append_flag(command, "--metrics-address", flags.metrics_address);
   append_flag(command, "--profile", flags.store.profile);
   append_flag(command, "--credentials-file", flags.store.credentials_file.string());
   append_flag(command, "--cache-size", flags.read.cache_size);
@@ -68,6 +72,14 @@ std::vector<std::string> server_command(const std::string& program, const MountF
   if (flags.read.no_prefetch) command.emplace_back("--no-prefetch");
   for (std::string& argument : hints.arguments()) command.push_back(std::move(argument));
   return command;
+}
+
+// Said now, rather than in the server's log: an address that is none, or that is taken.
+Result<void> check_metrics_address(const std::string& address) {
+  if (address.empty()) return {};
+  SHOAL_TRY(const auto probe,
+            control::MetricsEndpoint::start(address, [] { return std::string(); }));
+  return {};
 }
 
 Result<void> refuse_second_mount(const Target& target) {
@@ -95,6 +107,7 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
   SHOAL_CHECK_OK(fuse::check_not_covered(target.volume, "volume", mount_point));
   SHOAL_CHECK_OK(refuse_second_mount(target));
+  SHOAL_CHECK_OK(check_metrics_address(flags.metrics_address));
   warn_when_not_empty(mount_point, io);
   catch_signals();
   SHOAL_TRY(const auto prepared, prepare_with_progress(target, owner, /*rebuild=*/false, io));
@@ -209,7 +222,13 @@ the mount began with: temporary keys must be valid for as long as it is read.
           "with --order, --replay, --record, --direct and --no-prefetch")
       ->type_name("HOW")
       ->capture_default_str();
+  command
+      ->add_option("--metrics-address", flags->metrics_address,
+                   "Serve GET /metrics for Prometheus there; without a host on 127.0.0.1 "
+                   "(default: only on the mount's unix socket)")
+      ->type_name("[HOST]:PORT");
   add_store_flags(*command, flags->store);
+  add_log_flags(*command);
   add_hint_flags(*command, flags->hints);
   add_read_flags(*command, flags->read);
   add_owner_flags(*command, flags->owner);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace shoal::control {
+
+// "HOST:PORT", "[IPv6]:PORT", ":PORT" or "PORT"; without a host it is 127.0.0.1, so that nothing is
+// open to a network that nobody asked for. Port 0: any that is free.
+struct TcpAddress {
+  std::string host;
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string text() const;
+};
+[[nodiscard]] Result<TcpAddress> parse_tcp_address(std::string_view text);
+
+// HTTP on a TCP port, for Prometheus and for health checks: GET /metrics, GET /healthz, nothing
+// else and no command. Its threads are its own.
+//
+// Thread model: synchronized.
+class MetricsEndpoint {
+ public:
+  // Both are called on the endpoint's threads; what they read must be synchronized.
+  using Metrics = std::function<std::string()>;
+  using Health = std::function<Result<void>()>;  // an error is answered with 503 and its text
+
+  // Fails with bad_input (no such address) and io (cannot be listened on, as when it is in use).
+  [[nodiscard]] static Result<std::unique_ptr<MetricsEndpoint>> start(std::string_view address,
+                                                                      Metrics metrics,
+                                                                      Health health = {});
+  ~MetricsEndpoint();  // waits for answers under way
+  [[nodiscard]] const TcpAddress& address() const;
+
+ private:
+  class Impl;
+  explicit MetricsEndpoint(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shoal::control
