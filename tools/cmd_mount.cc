@@ -20,10 +20,10 @@
 #include "log_flags.h"
 #include "places.h"
 #include "progress.h"
-#include "resource_limit.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "target.h"
+#include "volume/resource_limit.h"
 
 namespace shoal::tools {
 namespace {
@@ -208,7 +208,7 @@ Returns when the mount is usable, or says why it is not and leaves nothing behin
 two background processes (keeper and server); their log is VOLUME/log/server.log. They use the keys
 the mount began with: temporary keys must be valid for as long as it is read.
 
-)") + resource_plan_help());
+)") + volume::resource_plan_help());
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
       ->required();
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();

@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "control/tcp_address.h"
 
 namespace shoal::control {
-
-// "HOST:PORT", "[IPv6]:PORT", ":PORT" or "PORT"; without a host it is 127.0.0.1, so that nothing is
-// open to a network that nobody asked for. Port 0: any that is free.
-struct TcpAddress {
-  std::string host;
-  std::uint16_t port = 0;
-  [[nodiscard]] std::string text() const;
-};
-[[nodiscard]] Result<TcpAddress> parse_tcp_address(std::string_view text);
 
 // HTTP on a TCP port, for Prometheus and for health checks: GET /metrics, GET /healthz, nothing
 // else and no command. Its threads are its own.

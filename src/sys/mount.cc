@@ -79,6 +79,17 @@ Result<LoopMount> mount_erofs_loop(const std::filesystem::path& image,
   return LoopMount{device.path(), device.direct_io()};
 }
 
+Result<Fd> open_fuse_connections() {
+  const char* what = "open the table of FUSE connections (fusectl)";
+  const Fd context(fsopen("fusectl", FSOPEN_CLOEXEC));
+  if (!context.valid()) return fail(mount_error(errno, what));
+  if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return fail(mount_error(errno, what));
+  Fd mounted(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+  if (!mounted.valid()) return fail(mount_error(errno, what));
+  return mounted;
+}
+
 Result<void> unmount(const std::filesystem::path& directory, Unmount how) {
   const int flags = UMOUNT_NOFOLLOW | (how == Unmount::lazy ? MNT_DETACH : 0);
   if (::umount2(directory.c_str(), flags) == 0) return {};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sys/file.h"
 
 // Mounts by mount(2), never by the mount program: util-linux before 2.41 puts a loop device under
 // every image file, silently. All need CAP_SYS_ADMIN (ErrorCode::permission without it).
@@ -42,6 +43,11 @@ struct LoopMount {
 [[nodiscard]] Result<LoopMount> mount_erofs_loop(const std::filesystem::path& image,
                                                  const std::filesystem::path& directory,
                                                  const std::string& options);
+
+// The directory of the kernel's FUSE connections, one directory for each with a file `abort`, also
+// where nobody has mounted it (containers): of a mount of our own that no table shows and that ends
+// with the descriptor.
+[[nodiscard]] Result<Fd> open_fuse_connections();
 
 // now: fails with precondition while files are open; lazy: takes the mount out of sight at once,
 // and apart when its last user leaves.

@@ -26,6 +26,7 @@ LAYERS = {
     "upload": {"base", "sys", "http", "format", "store"},
     "frontend/fuse": {"base", "sys", "volume"},
     "control": {"base", "sys", "volume"},
+    "agent": {"base", "sys", "store", "volume", "control", "frontend/fuse"},
     "devbucket": {"base", "store"},
 }
 
@@ -43,10 +44,10 @@ THIRD_PARTY = {
     "boost/": {"devbucket"},
     "httplib": {"control"},
     "linux/fuse": {"frontend/fuse"},
-    "nlohmann/": {"frontend/fuse", "control", "devbucket", "tools"},
+    "nlohmann/": {"frontend/fuse", "control", "agent", "devbucket", "tools"},
     "CLI/": {"devbucket", "tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
-             "devbucket", "tools"},
+             "agent", "devbucket", "tools"},
 }
 
 BANS_EVERYWHERE = [

@@ -51,6 +51,9 @@ struct KeeperOptions {
   std::vector<std::string> server_command;
   std::filesystem::path log_file;  // mount() sends both processes' standard error there
   Carrier carrier = Carrier::automatic;
+  // A cgroup v2 directory, made if its parent exists, which the keeper moves into before it mounts,
+  // so that both processes outlive the container they were started in; empty: stays where it is.
+  std::filesystem::path cgroup = {};
 };
 
 [[nodiscard]] std::string encode_keeper_options(const KeeperOptions& options);

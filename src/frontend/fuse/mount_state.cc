@@ -34,6 +34,8 @@ class Fields {
   explicit Fields(const Json& json) : json_(json), valid_(json.is_object()) {}
   [[nodiscard]] bool valid() const { return valid_; }
 
+  [[nodiscard]] bool has(const char* name) const { return find(name) != nullptr; }
+
   std::string text(const char* name) {
     const Json* value = find(name);
     if (value == nullptr || !value->is_string()) return invalid<std::string>();
@@ -100,6 +102,7 @@ MountPaths mount_paths(const std::filesystem::path& runtime_directory,
   paths.fuse = paths.directory / "fuse";
   paths.image = paths.fuse / "image";
   paths.session = paths.directory / "session";
+  paths.options = paths.directory / "options";
   paths.control_socket = paths.directory / "control.sock";
   paths.state = runtime_directory / "mounts" / (paths.id + ".json");
   paths.lock = runtime_directory / "mounts" / (paths.id + ".lock");
@@ -122,6 +125,9 @@ std::string encode_mount_state(const MountState& state) {
                   {"resend", state.resend},
                   {"mounted_at", static_cast<std::uint64_t>(state.mounted_at)},
                   {"mount_id", state.mount_id},
+                  {"erofs_device", state.erofs_device},
+                  {"fuse_device", state.fuse_device},
+                  {"adoptions", state.adoptions},
                   {"unmount_tries", state.unmount_tries},
                   {"unmount_error", state.unmount_error}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -146,6 +152,10 @@ Result<MountState> decode_mount_state(std::string_view text) {
   state.resend = fields.truth("resend");
   state.mounted_at = static_cast<std::int64_t>(fields.number("mounted_at"));
   state.mount_id = fields.number("mount_id");
+  // Fields that came later; states of mounts that live across an upgrade lack them.
+  if (fields.has("erofs_device")) state.erofs_device = fields.text("erofs_device");
+  if (fields.has("fuse_device")) state.fuse_device = fields.text("fuse_device");
+  if (fields.has("adoptions")) state.adoptions = fields.number("adoptions");
   state.unmount_tries = fields.number("unmount_tries");
   state.unmount_error = fields.text("unmount_error");
   if (!fields.valid() || version != kVersion || state.mount_point.empty())

@@ -20,6 +20,7 @@ struct MountPaths {
   std::filesystem::path fuse;            // mount point of the FUSE file system
   std::filesystem::path image;           // the file EROFS is mounted from
   std::filesystem::path session;         // what INIT negotiated
+  std::filesystem::path options;         // the keeper's, for a keeper that adopts the mount
   std::filesystem::path control_socket;  // for the server's control plane
   std::filesystem::path state;           // runtime_directory/mounts/<id>.json
   std::filesystem::path lock;            // runtime_directory/mounts/<id>.lock
@@ -50,7 +51,12 @@ struct MountState {
   std::uint64_t server_restarts = 0;
   bool resend = false;  // the kernel can send requests again after a server's death
   std::int64_t mounted_at = 0;
-  std::uint64_t mount_id = 0;       // of EROFS in /proc/self/mountinfo
+  std::uint64_t mount_id = 0;  // of EROFS in the keeper's /proc/self/mountinfo
+  // "major:minor" of the two file systems, the same in every mount namespace; empty in states of
+  // versions that did not write them.
+  std::string erofs_device;
+  std::string fuse_device;
+  std::uint64_t adoptions = 0;      // keepers before this one
   std::uint64_t unmount_tries = 0;  // that failed, with the last one's error:
   std::string unmount_error;
 };
