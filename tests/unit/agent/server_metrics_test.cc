@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: one exposition for all volumes of a node, whatever the servers do: answer, hang, lie, or
 // not be there. Method: servers on real sockets that do each of it.
-#include "agent/metrics.h"
+#include "agent/server_metrics.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -18,14 +18,13 @@
 namespace shoal::agent {
 namespace {
 
-class AgentMetrics : public testing::Test {
+class ServerMetricsTest : public testing::Test {
  protected:
-  AgentMetrics() {
+  ServerMetricsTest() {
     char name[] = "/tmp/shoal-metrics-XXXXXX";
     directory_ = mkdtemp(name);
-    facts_.version = "0.1.0";
   }
-  ~AgentMetrics() override {
+  ~ServerMetricsTest() override {
     servers_.clear();
     for (const int fd : silent_) close(fd);
     std::filesystem::remove_all(directory_);
@@ -34,12 +33,12 @@ class AgentMetrics : public testing::Test {
     VolumeReport report;
     report.id = id;
     report.phase = phase;
-    facts_.volumes.push_back(std::move(report));
+    volumes_.push_back(std::move(report));
   }
   std::filesystem::path add_server(std::vector<std::string> volumes) {
     const auto socket = directory_ / (volumes.front() + ".sock");
     for (const std::string& id : volumes) add_volume(id, VolumePhase::ready);
-    facts_.servers.push_back({std::move(volumes), socket});
+    asked_.push_back({std::move(volumes), socket});
     return socket;
   }
   void answer(const std::filesystem::path& socket, const std::string& text) {
@@ -61,12 +60,21 @@ class AgentMetrics : public testing::Test {
     ASSERT_EQ(listen(fd, 64), 0);
     silent_.push_back(fd);
   }
+  [[nodiscard]] std::string exposition() const {
+    const ServerMetrics servers = ask_servers(asked_);
+    MetricsText own;
+    own.family("build_info", MetricKind::gauge, "Version");
+    own.sample({{"version", "0.1.0"}}, std::uint64_t{1});
+    add_volume_metrics(own, volumes_, servers);
+    return whole_exposition(own.take(), servers);
+  }
   static bool has_line(const std::string& text, const std::string& line) {
     return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
   }
 
   std::filesystem::path directory_;
-  AgentFacts facts_;
+  std::vector<VolumeReport> volumes_;
+  std::vector<MountServer> asked_;
   std::vector<std::unique_ptr<control::HttpServer>> servers_;
   std::vector<int> silent_;
 };
@@ -77,16 +85,16 @@ const std::string kServer =
     "# HELP shoal_volume_reads_total Reads\n# TYPE shoal_volume_reads_total counter\n"
     "shoal_volume_reads_total 7\n";
 
-TEST_F(AgentMetrics, servers_are_told_apart_by_their_volume) {
+TEST_F(ServerMetricsTest, servers_are_told_apart_by_their_volume) {
   answer(add_server({"b"}), kServer);
   answer(add_server({"a", "shares-a"}), kServer);
-  const std::string text = agent_metrics(facts_);
+  const std::string text = exposition();
   for (const char* line :
        {"shoal_build_info{version=\"0.1.0\"} 1",
         "shoal_build_info{volume=\"a\",version=\"0.1.0\"} 1",
         "shoal_volume_reads_total{volume=\"b\"} 7", "shoal_volume_reads_total{volume=\"a\"} 7",
         "shoal_volume_up{volume=\"a\"} 1", "shoal_volume_up{volume=\"shares-a\"} 1",
-        "shoal_agent_volumes{phase=\"ready\"} 3", "shoal_agent_volumes{phase=\"failed\"} 0"})
+        "shoal_volume_targets{volume=\"a\"} 0"})
     EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
   EXPECT_EQ(text.find("reads_total{volume=\"shares-a\""), std::string::npos)
       << "a sum over volumes counts a mount once";
@@ -97,17 +105,17 @@ TEST_F(AgentMetrics, servers_are_told_apart_by_their_volume) {
   for (const auto& [name, times] : described) EXPECT_EQ(times, 1) << name;
 }
 
-TEST_F(AgentMetrics, a_server_that_hangs_lies_or_is_gone_is_down_and_stops_nobody) {
+TEST_F(ServerMetricsTest, a_server_that_hangs_lies_or_is_gone_is_down_and_stops_nobody) {
   answer(add_server({"well"}), kServer);
   hang(add_server({"hangs"}));
   answer(add_server({"lies"}), "<html>not metrics</html>\n");
   add_server({"gone"});
   add_volume("failed", VolumePhase::failed);
   add_volume("new", VolumePhase::indexing);
-  facts_.volumes.back().progress.objects = 12;
-  facts_.volumes.front().abnormal = "read errors";
+  volumes_.back().progress.objects = 12;
+  volumes_.front().abnormal = "read errors";
   const auto started = std::chrono::steady_clock::now();
-  const std::string text = agent_metrics(facts_);
+  const std::string text = exposition();
   EXPECT_LT(std::chrono::steady_clock::now() - started, limits::kMetricsTimeMax);
   for (const char* line :
        {"shoal_volume_up{volume=\"well\"} 1", "shoal_volume_up{volume=\"hangs\"} 0",
@@ -120,16 +128,16 @@ TEST_F(AgentMetrics, a_server_that_hangs_lies_or_is_gone_is_down_and_stops_nobod
       << "what is being indexed is not down";
 }
 
-TEST_F(AgentMetrics, a_node_full_of_hanging_servers_still_answers_in_time) {
+TEST_F(ServerMetricsTest, a_node_full_of_hanging_servers_still_answers_in_time) {
   constexpr std::size_t kServers = 150;
   for (std::size_t i = 0; i < kServers; ++i) hang(add_server({"v" + std::to_string(i)}));
   const auto started = std::chrono::steady_clock::now();
-  const std::string text = agent_metrics(facts_);
+  const std::string text = exposition();
   // Those asked last may take their patience beyond the bound, for connecting and for the answer.
   EXPECT_LT(std::chrono::steady_clock::now() - started,
             limits::kMetricsTimeMax + 2 * limits::kMetricsPatience + std::chrono::seconds(1));
   EXPECT_FALSE(has_line(text, "shoal_agent_servers_not_asked 0")) << text.substr(0, 2000);
-  EXPECT_TRUE(has_line(text, "shoal_agent_volumes{phase=\"ready\"} " + std::to_string(kServers)));
+  EXPECT_TRUE(has_line(text, "shoal_volume_up{volume=\"v0\"} 0"));
 }
 
 }  // namespace
