@@ -8,12 +8,22 @@
 #include "control/limits.h"
 
 namespace shoal::control {
+namespace {
+
+// Not SO_REUSEPORT, the library's own choice: two processes would share a port without knowing it.
+void reuse_address(int socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+}  // namespace
 
 HttpListener::HttpListener(const Bounds& bounds) {
   // Owned by the library.
   http_.new_task_queue = [threads = bounds.threads] {
     return new HttpPool(threads, limits::kConnectionsWaiting);
   };
+  http_.set_socket_options(reuse_address);
   http_.set_read_timeout(bounds.read_timeout);
   http_.set_write_timeout(limits::kSocketTimeout);
   http_.set_keep_alive_max_count(1);

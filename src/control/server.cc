@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "control/http_server.h"
 #include "control/jobs.h"
 #include "control/limits.h"
+#include "control/metrics.h"
 
 namespace shoal::control {
 namespace {
@@ -78,7 +80,10 @@ class Server::Impl {
       response.set_content(encode_prefetch(current().prefetch), kJson);
     });
     http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(prometheus_text(current()), "text/plain; version=0.0.4");
+      response.set_content(server_metrics(current()), kMetricsContentType);
+    });
+    http_.Get("/log", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(encode_log_state(log_level(), log_format()), kJson);
     });
     http_.Get("/jobs", [this](const httplib::Request&, httplib::Response& response) {
       std::string text;
@@ -104,6 +109,16 @@ class Server::Impl {
                    else
                      answer(response, jobs_.start(std::move(*spec)), 202);
                  });
+    http_.Put("/log", [](const httplib::Request& request, httplib::Response& response) {
+      const auto level = decode_log_level(request.body);
+      if (!level) return answer(response, level.error());
+      const LogLevel before = log_level();
+      set_log_level(std::min(before, *level));  // the change itself is said at either level
+      log_event(LogLevel::info, "log.level",
+                {{"before", name_of(before)}, {"now", name_of(*level)}});
+      set_log_level(*level);
+      response.set_content(encode_log_state(*level, log_format()), kJson);
+    });
     http_.Post("/order", [this](const httplib::Request& request, httplib::Response& response) {
       const auto order = decode_order(request.body);
       const auto announced = order ? orders_.announce(*order) : Result<void>(fail(order.error()));

@@ -18,6 +18,7 @@
 #include "frontend/fuse/holders.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/keeper.h"
+#include "frontend/fuse/log_file.h"
 #include "frontend/fuse/mount.h"
 #include "frontend/fuse/read_errors.h"
 #include "frontend/fuse/report.h"
@@ -163,6 +164,35 @@ TEST(ReadErrors, a_flood_of_one_kind_is_cut_and_hides_no_other) {
   EXPECT_NE(text.find("offset=4096 bytes=512 error=\"get s3://b/k: torn [request 1A]"),
             std::string::npos)
       << text;
+}
+
+TEST(LogFile, is_cut_at_its_bound_and_what_was_in_it_kept_once) {
+  char name[] = "/tmp/shoal-log-XXXXXX";
+  const std::filesystem::path directory = mkdtemp(name);
+  const auto log = directory / "server.log";
+  std::ofstream writer(log, std::ios::app);
+  const auto text_of = [](const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_FALSE(bound_log_file(directory / "none", 10));
+  writer << "0123456789" << std::flush;
+  EXPECT_FALSE(bound_log_file(log, 10));
+  for (const char* line : {"first", "second"}) {
+    writer << line << std::flush;
+    const std::string before = text_of(log);
+    if (before.size() <= 10) writer << "0123456789" << std::flush;
+    EXPECT_TRUE(bound_log_file(log, 10));
+    EXPECT_EQ(std::filesystem::file_size(log), 0u);
+    EXPECT_NE(text_of(directory / "server.log.1").find(line), std::string::npos);
+  }
+  EXPECT_EQ(text_of(directory / "server.log.1"), "second0123456789");
+  writer << "the same writer goes on" << std::flush;
+  EXPECT_EQ(text_of(log), "the same writer goes on");
+  std::filesystem::remove(directory / "server.log.1");
+  std::filesystem::create_directories(directory / "server.log.1" / "in the way");
+  EXPECT_TRUE(bound_log_file(log, 10)) << "a copy that fails keeps the bound";
+  std::filesystem::remove_all(directory);
 }
 
 TEST(Reports, carry_a_value_or_the_whole_error) {
