@@ -82,6 +82,7 @@ class Agent {
   Agent(const Options& options, sys::LockFile lock, Names names, KeyFiles keys, RecordFiles records,
         sys::ServiceManager& manager);
   void take_up(std::vector<VolumeRecord> records, sys::ServiceManager& manager);
+  void warn_of_strangers(const std::map<std::string, MountPlan>& plans) const;
 
   [[nodiscard]] MountPlan plan_for(const VolumeRecord& record) const;
   [[nodiscard]] VolumeReport report_locked(const Volume& volume) const;
