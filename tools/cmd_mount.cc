@@ -16,6 +16,7 @@
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
+#include "frontend/fuse/serve_command.h"
 #include "hint_flags.h"
 #include "log_flags.h"
 #include "places.h"
@@ -40,38 +41,27 @@ struct MountFlags {
   bool foreground = false;
 };
 
-void append_flag(std::vector<std::string>& command, const char* name, const std::string& value) {
-  if (value.empty()) return;
-  command.emplace_back(name);
-  command.push_back(value);
-}
-
-// argv of the server. It holds no secret: the server looks the keys up as this process would.
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
                                         const HintFlags& hints, const Target& target,
                                         const fuse::MountPaths& paths) {
-  std::vector<std::string> command{program,
-                                   "serve",
-                                   "--volume",
-                                   target.volume.string(),
-                                   "--control-socket",
-                                   paths.control_socket.string(),
-                                   "--io-timeout",
-                                   std::to_string(flags.read.io_timeout_s)};
-  append_flag(command, "--metrics-address", flags.metrics_address);
-  append_flag(command, "--profile", flags.store.profile);
-  append_flag(command, "--credentials-file", flags.store.credentials_file.string());
-  append_flag(command, "--cache-size", flags.read.cache_size);
-  append_flag(command, "--buffer-size", flags.read.buffer_size);
-  append_flag(command, "--resource-limit", flags.read.resource_limit);
-  append_flag(command, "--max-bandwidth", flags.read.bytes_per_second);
-  if (flags.read.requests_in_flight > 0)
-    append_flag(command, "--max-requests", std::to_string(flags.read.requests_in_flight));
-  if (flags.read.requests_per_second > 0)
-    append_flag(command, "--max-qps", fmt::format("{}", flags.read.requests_per_second));
-  if (flags.read.no_prefetch) command.emplace_back("--no-prefetch");
-  for (std::string& argument : hints.arguments()) command.push_back(std::move(argument));
-  return command;
+  std::vector<std::string> more = hints.arguments();
+  if (!flags.metrics_address.empty())
+    more.insert(more.end(), {"--metrics-address", flags.metrics_address});
+  const fuse::ServeCommand command{.program = program,
+                                   .volume = target.volume,
+                                   .control_socket = paths.control_socket,
+                                   .profile = flags.store.profile,
+                                   .credentials_file = flags.store.credentials_file,
+                                   .cache_size = flags.read.cache_size,
+                                   .buffer_size = flags.read.buffer_size,
+                                   .resource_limit = flags.read.resource_limit,
+                                   .max_bandwidth = flags.read.bytes_per_second,
+                                   .max_requests = flags.read.requests_in_flight,
+                                   .max_qps = flags.read.requests_per_second,
+                                   .io_timeout_seconds = flags.read.io_timeout_s,
+                                   .no_prefetch = flags.read.no_prefetch,
+                                   .more = std::move(more)};
+  return command.arguments();
 }
 
 // Said now, rather than in the server's log: an address that is none, or that is taken.

@@ -29,6 +29,7 @@ void add_shuffle(CLI::App& app, const Io& io, int& exit_code);
 void add_sync(CLI::App& app, const Io& io, int& exit_code);
 void add_watch(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
+void add_agent(CLI::App& app, const Io& io, int& exit_code);
 void add_bench(CLI::App& app, const Io& io, int& exit_code);
 // Hidden: the two processes behind a mount.
 void add_keeper(CLI::App& app, const Io& io, int& exit_code);

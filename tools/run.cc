@@ -58,6 +58,7 @@ int run_shoal(int argc, char** argv) {
   add_sync(app, io, exit_code);
   add_watch(app, io, exit_code);
   add_index(app, io, exit_code);
+  add_agent(app, io, exit_code);
   add_bench(app, io, exit_code);
   add_keeper(app, io, exit_code);
   add_serve(app, io, exit_code);

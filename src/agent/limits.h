@@ -30,14 +30,20 @@ inline constexpr auto kRequestTimeout = 10s;  // per read of a client
 // ---- volumes
 inline constexpr std::size_t kVolumesDefault = 256;
 inline constexpr std::size_t kBuildsMax = 4;  // listings at a time: each is bound by its bucket
-inline constexpr unsigned kWorkers = 8;       // mounting, adopting, asking servers
+inline constexpr auto kRemovePatience = 5s;   // for a look at the mount's server to end
+inline constexpr unsigned kLookers = 4;       // asking servers, which may hang
+inline constexpr std::uint32_t kBuildTriesMax = 3;  // of a listing that failed for a passing reason
+inline constexpr std::uint32_t kAdoptTriesMax = 6;  // then readers get EIO rather than wait longer
+inline constexpr unsigned kWorkers = 8;             // mounting and adopting
 inline constexpr std::uint64_t kRecordBytesMax = 1u << 20;
 inline constexpr std::uint64_t kBuildTailBytes = 64u << 10;  // read of a build's output at a time
 
 // ---- the supervisor
 inline constexpr auto kTickBusy = 200ms;  // something is being built
 inline constexpr auto kTickIdle = 1s;
-inline constexpr auto kLookEvery = 5s;  // at each server
+inline constexpr auto kFirstBuildLook = 50ms;  // an index that is there is found at once
+inline constexpr auto kTurnMax = 30s;          // then the supervisor counts as hanging
+inline constexpr auto kLookEvery = 5s;         // at each server
 inline constexpr auto kLookPatience = 2s;
 inline constexpr std::uint32_t kLooksMissedMax = 3;  // then a server counts as hanging
 inline constexpr auto kRepairDelayMin = 500ms;       // doubles with each failure

@@ -88,7 +88,8 @@ class StagedFile {
 };
 
 // Exclusive advisory lock (flock) on `path`, whose text names the holder. Fails with
-// ErrorCode::precondition naming the holder's pid and command when another process has it.
+// ErrorCode::precondition naming the holder's pid and command when another process has it. The file
+// stays; only its holder may remove it.
 class LockFile {
  public:
   [[nodiscard]] static Result<LockFile> acquire(const std::filesystem::path& path);

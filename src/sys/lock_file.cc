@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,24 +35,35 @@ std::string describe_holder(const std::filesystem::path& path) {
   return "process " + text->substr(0, space) + " (" + text->substr(space + 1) + ")";
 }
 
+bool is_at(const File& file, const std::filesystem::path& path) {
+  struct stat open_file {};
+  struct stat named {};
+  return fstat(file.fd(), &open_file) == 0 && stat(path.c_str(), &named) == 0 &&
+         open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
 }  // namespace
 
 Result<LockFile> LockFile::acquire(const std::filesystem::path& path) {
-  SHOAL_TRY(File file, File::open(path, File::Mode::create));
-  int result = 0;
-  do {
-    result = flock(file.fd(), LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  if (result != 0 && errno == EWOULDBLOCK)
-    return fail(ErrorCode::precondition,
-                "lock " + path.string() + ": it is held by " + describe_holder(path),
-                "Stop that process first, or use another directory.");
-  if (result != 0) return fail(errno_error(errno, "flock " + path.string()));
-  // The name stays in place for ever: removing a lock file would let two processes hold "it".
-  const std::string holder = std::to_string(getpid()) + " " + this_command() + "\n";
-  SHOAL_CHECK_OK(file.resize(0));
-  SHOAL_CHECK_OK(file.write_at(0, as_bytes(holder)));
-  return LockFile(std::move(file));
+  for (;;) {
+    SHOAL_TRY(File file, File::open(path, File::Mode::create));
+    int result = 0;
+    do {
+      result = flock(file.fd(), LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno == EWOULDBLOCK)
+      return fail(ErrorCode::precondition,
+                  "lock " + path.string() + ": it is held by " + describe_holder(path),
+                  "Stop that process first, or use another directory.");
+    if (result != 0) return fail(errno_error(errno, "flock " + path.string()));
+    // A holder may remove the file before it lets go; who opened it before then has a lock that
+    // nobody else will ever look at.
+    if (!is_at(file, path)) continue;
+    const std::string holder = std::to_string(getpid()) + " " + this_command() + "\n";
+    SHOAL_CHECK_OK(file.resize(0));
+    SHOAL_CHECK_OK(file.write_at(0, as_bytes(holder)));
+    return LockFile(std::move(file));
+  }
 }
 
 }  // namespace shoal::sys

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +14,7 @@
 
 #include "sys/file.h"
 #include "sys/loop_device.h"
+#include "sys/other_process.h"
 #include "sys/process.h"
 
 namespace shoal::sys {
@@ -48,6 +50,30 @@ Result<void> mount_erofs(const std::string& source, const std::filesystem::path&
                 what + ": the kernel refuses the image or the options \"" + options + "\"",
                 "See the kernel log (dmesg) for the reason; rebuild the image if it says so.");
   return fail(mount_error(error, what));
+}
+
+int flags_of(Unmount how) {
+  switch (how) {
+    case Unmount::now:
+      return UMOUNT_NOFOLLOW;
+    case Unmount::lazy:
+      return UMOUNT_NOFOLLOW | MNT_DETACH;
+    case Unmount::abort:
+      break;
+  }
+  return UMOUNT_NOFOLLOW | MNT_DETACH | MNT_FORCE;
+}
+
+Error unmount_error(int error, const std::filesystem::path& directory) {
+  const std::string what = "unmount " + directory.string();
+  if (error == EINVAL)
+    return Error(ErrorCode::not_found, what + ": nothing is mounted there",
+                 "See /proc/mounts for what is.");
+  if (error == EBUSY)
+    return Error(ErrorCode::precondition, what + ": files or directories on it are in use",
+                 "Find the users with fuser -vm " + directory.string() +
+                     ", or detach the mount with `shoal umount --force`.");
+  return mount_error(error, what);
 }
 
 }  // namespace
@@ -91,18 +117,31 @@ Result<Fd> open_fuse_connections() {
 }
 
 Result<void> unmount(const std::filesystem::path& directory, Unmount how) {
-  const int flags = UMOUNT_NOFOLLOW | (how == Unmount::lazy ? MNT_DETACH : 0);
-  if (::umount2(directory.c_str(), flags) == 0) return {};
-  const int error = errno;
+  if (::umount2(directory.c_str(), flags_of(how)) == 0) return {};
+  return fail(unmount_error(errno, directory));
+}
+
+Result<void> unmount_within(const std::filesystem::path& directory, Unmount how,
+                            Duration patience) {
+  const int flags = flags_of(how);
   const std::string what = "unmount " + directory.string();
-  if (error == EINVAL)
-    return fail(ErrorCode::not_found, what + ": nothing is mounted there",
-                "See /proc/mounts for what is.");
-  if (error == EBUSY)
-    return fail(ErrorCode::precondition, what + ": files or directories on it are in use",
-                "Find the users with fuser -vm " + directory.string() +
-                    ", or detach the mount with `shoal umount --force`.");
-  return fail(mount_error(error, what));
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail(errno_error(errno, what + ": fork"));
+  if (pid == 0) {
+    // Between fork and exit of a process with threads: system calls only. It may be stuck for long,
+    // so it must hold nothing of ours; a descriptor of /dev/fuse least of all.
+    ::close_range(0, ~0u, 0);
+    ::_exit(::umount2(directory.c_str(), flags) == 0 ? 0 : errno);
+  }
+  // Not reaped after a timeout: it stays a zombie, once it ends, for as long as we live.
+  SHOAL_TRY(const OtherProcess child, OtherProcess::open(pid));
+  if (!child.wait(patience))
+    return fail(ErrorCode::timeout, what + ": the kernel waits for a server that does not answer");
+  int status = 0;
+  if (::waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+    return fail(ErrorCode::io, what + ": the process doing it died");
+  if (WEXITSTATUS(status) == 0) return {};
+  return fail(unmount_error(WEXITSTATUS(status), directory));
 }
 
 bool kernel_has_filesystem(const std::string& name) {

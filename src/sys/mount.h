@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "sys/file.h"
 
@@ -50,10 +51,16 @@ struct LoopMount {
 [[nodiscard]] Result<Fd> open_fuse_connections();
 
 // now: fails with precondition while files are open; lazy: takes the mount out of sight at once,
-// and apart when its last user leaves.
-enum class Unmount { now, lazy };
+// and apart when its last user leaves; abort: for FUSE, ends the connection (who waits for an
+// answer gets an error), then as lazy.
+enum class Unmount { now, lazy, abort };
 // Fails with not_found when nothing is mounted on `directory`.
 [[nodiscard]] Result<void> unmount(const std::filesystem::path& directory, Unmount how);
+// The same in a child process, because the kernel may wait for the answer of a server that is gone.
+// timeout: not done within `patience`; what was begun ends once such answers come or cannot come.
+// For any process, also with threads.
+[[nodiscard]] Result<void> unmount_within(const std::filesystem::path& directory, Unmount how,
+                                          Duration patience);
 
 struct MountEntry {
   int id = 0;

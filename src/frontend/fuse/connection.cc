@@ -38,6 +38,7 @@ bool is_fuse_device(const std::filesystem::path& proc_link) {
 }
 
 bool is_connected(int fuse_fd) {
+  if (fuse_fd < 0) return false;
   // Before the mount and after the end the device reports an error.
   pollfd entry{.fd = fuse_fd, .events = POLLIN, .revents = 0};
   return ::poll(&entry, 1, 0) >= 0 && (entry.revents & (POLLERR | POLLNVAL)) == 0;

@@ -18,7 +18,7 @@ namespace shoal::fuse {
 // The same of another process's descriptor, /proc/PID/fd/N; nothing is opened.
 [[nodiscard]] bool is_fuse_device(const std::filesystem::path& proc_link);
 
-// Whether the connection of a /dev/fuse descriptor was mounted and has not ended.
+// Whether the connection of a /dev/fuse descriptor was mounted and has not ended; false for none.
 [[nodiscard]] bool is_connected(int fuse_fd);
 
 // The device of the mount a /dev/fuse descriptor belongs to; nothing on kernels that do not say.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frontend/fuse/keeper.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@
 
 namespace shoal::fuse {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr auto kSecondSignalWithin = std::chrono::seconds(10);
 
@@ -163,6 +166,8 @@ std::optional<int> Keeper::try_unmount() {
 }
 
 int Keeper::end(Ending ending) {
+  // Nobody answers any more: what waits would make the next steps wait.
+  if (ending == Ending::aborted) end_connection();
   if (ending == Ending::forced || ending == Ending::aborted) detach(options_.mount_point);
   image_mounted_ = false;
   detach(paths_.fuse);
@@ -187,22 +192,33 @@ int Keeper::end(Ending ending) {
 
 // ---- entry points
 
-int run_keeper(const KeeperOptions& options, Started started) {
-  Keeper keeper(options);
-  const auto state = keeper.start();
+namespace {
+
+int report_and_keep(Keeper& keeper, const fs::path& mount_point, Result<MountState> state,
+                    Started started) {
   started(state);
   if (!state) {
-    log_event(
-        LogLevel::error, "mount.failed",
-        {{"mount_point", options.mount_point.string()}, {"error", state.error().to_string()}});
+    log_event(LogLevel::error, "mount.failed",
+              {{"mount_point", mount_point.string()}, {"error", state.error().to_string()}});
     return 1;
   }
   return keeper.keep();
 }
 
-int keeper_main(int options_fd, int report_fd) {
+}  // namespace
+
+int run_keeper(const KeeperOptions& options, Started started) {
+  Keeper keeper(options);
+  return report_and_keep(keeper, options.mount_point, keeper.start(), std::move(started));
+}
+
+int keeper_main(int options_fd, int report_fd, int adopt_fd) {
   std::signal(SIGPIPE, SIG_IGN);
   sys::Fd report(report_fd);
+  sys::Fd adopted(adopt_fd);
+  // Inherited, so they are not close-on-exec yet; the server gets a copy of its own.
+  for (const int fd : {report_fd, adopt_fd})
+    if (fd >= 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   const auto text = sys::read_text_file("/proc/self/fd/" + std::to_string(options_fd), 1u << 20);
   ::close(options_fd);
   auto options = text ? decode_keeper_options(*text) : fail(text.error());
@@ -210,13 +226,17 @@ int keeper_main(int options_fd, int report_fd) {
     report_failure(report.get(), options.error());
     return 1;
   }
-  return run_keeper(*options, [pipe = std::move(report)](const Result<MountState>& state) mutable {
+  Started started = [pipe = std::move(report)](const Result<MountState>& state) mutable {
     if (state)
       report_success(pipe.get(), encode_mount_state(*state));
     else
       report_failure(pipe.get(), state.error());
     pipe = sys::Fd();
-  });
+  };
+  if (!adopted.valid()) return run_keeper(*options, std::move(started));
+  Keeper keeper(*options);
+  return report_and_keep(keeper, options->mount_point, keeper.adopt(std::move(adopted)),
+                         std::move(started));
 }
 
 }  // namespace shoal::fuse

@@ -25,7 +25,8 @@
 //
 // If the keeper itself is killed, the server goes on and readers notice nothing; only nobody
 // restarts it any more. When then the server ends, the kernel aborts the connection: readers get
-// EIO. unmount() in mount.h cleans up after either.
+// EIO. unmount() in mount.h cleans up after either. Somebody who holds a descriptor of the mount,
+// an agent, can have it adopted by a new keeper at any time: adopt() in mount.h.
 
 namespace shoal::fuse {
 
@@ -67,7 +68,9 @@ struct KeeperOptions {
 using Started = std::move_only_function<void(const Result<MountState>&)>;
 [[nodiscard]] int run_keeper(const KeeperOptions& options, Started started);
 
-// The whole of `shoal keeper --options-fd N --report-fd N`.
-[[nodiscard]] int keeper_main(int options_fd, int report_fd);
+// The whole of `shoal keeper --options-fd N --report-fd N [--adopt-fd N]`. With `adopt_fd`, a
+// descriptor of a mount whose keeper is dead, it mounts nothing but goes on with that mount (see
+// adopt() in mount.h); what fails before its server answers leaves the mount as it is.
+[[nodiscard]] int keeper_main(int options_fd, int report_fd, int adopt_fd = -1);
 
 }  // namespace shoal::fuse

@@ -12,12 +12,14 @@
 #include "frontend/fuse/restart_policy.h"
 #include "frontend/fuse/server_process.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace shoal::fuse {
 
 // One mount, from nothing to nothing.
 //
 //   start(): directories, lock -> FUSE mounted -> server ready -> EROFS mounted -> state file
+//   adopt(): lock -> everything found in place -> old server ended -> server ready -> state file
 //   keep():  restarts servers until the mount ends
 //   undo():  the same steps backwards, as far as they were done; called on every way out
 //
@@ -32,6 +34,9 @@ class Keeper {
 
   // On failure everything is undone.
   [[nodiscard]] Result<MountState> start();
+  // Instead of start(), for a mount whose keeper is dead; `fuse` is its descriptor. On failure the
+  // mount is left as it was, without a server.
+  [[nodiscard]] Result<MountState> adopt(sys::Fd fuse);
   // The process's exit code.
   [[nodiscard]] int keep();
 
@@ -40,6 +45,7 @@ class Keeper {
 
   // ---- start (keeper_start.cc)
   Result<void> prepare_process();
+  Result<void> take_lock();
   Result<void> prepare_directories();
   Result<void> clear_leftovers();
   Result<void> mount_fuse();
@@ -49,6 +55,9 @@ class Keeper {
   Result<void> write_state();
   // Waits for `fd`; fails when the server dies, a signal ends the start, or `limit` passes.
   Result<void> wait_for(int fd, std::string_view what, Duration limit);
+
+  // ---- adopt (keeper_adopt.cc)
+  Result<void> write_adopted_state();
 
   // ---- keep (keeper.cc)
   [[nodiscard]] Duration next_timeout() const;
@@ -64,7 +73,8 @@ class Keeper {
 
   // ---- undo (keeper_start.cc)
   void undo();
-  void detach(const std::filesystem::path& mount_point);
+  void detach(const std::filesystem::path& mount_point, sys::Unmount how = sys::Unmount::lazy);
+  void end_connection();
   [[nodiscard]] std::vector<int> private_fds() const;
 
   const KeeperOptions options_;
@@ -78,6 +88,7 @@ class Keeper {
   bool directories_made_ = false;
   bool fuse_mounted_ = false;
   bool image_mounted_ = false;
+  bool owns_connection_ = false;  // to be ended with the mount, whoever else holds a descriptor
   std::optional<ServerProcess> server_;
   RestartPolicy restarts_;
   std::optional<TimePoint> restart_at_;

@@ -25,6 +25,9 @@ Result<KeeperOptions> from_json(const Json& json) {
   options.server_command = json.at("server_command").get<std::vector<std::string>>();
   options.log_file = json.at("log_file").get<std::string>();
   SHOAL_TRY(options.carrier, carrier_named(json.at("carrier").get<std::string>()));
+  options.cgroup = json.at("cgroup").get<std::string>();
+  if (options.server_command.empty())
+    return fail(ErrorCode::bad_input, "decode keeper options: the server's command is empty");
   return options;
 }
 
@@ -52,7 +55,8 @@ std::string encode_keeper_options(const KeeperOptions& options) {
               {"source", options.source},
               {"server_command", options.server_command},
               {"log_file", options.log_file.string()},
-              {"carrier", name_of(options.carrier)}}
+              {"carrier", name_of(options.carrier)},
+              {"cgroup", options.cgroup.string()}}
              .dump(-1, ' ', false, Json::error_handler_t::replace) +
          "\n";
 }

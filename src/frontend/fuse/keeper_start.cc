@@ -12,12 +12,15 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "frontend/fuse/adoption.h"
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/carrier.h"
+#include "frontend/fuse/connection.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/keeper_impl.h"
 #include "frontend/fuse/mount_table.h"
 #include "frontend/fuse/session.h"
+#include "sys/cgroup.h"
 #include "sys/mount.h"
 
 namespace shoal::fuse {
@@ -38,6 +41,7 @@ Result<MountState> Keeper::start() {
   const auto steps = [this]() -> Result<void> {
     SHOAL_CHECK_OK(prepare_process());
     SHOAL_CHECK_OK(check_kernel());
+    SHOAL_CHECK_OK(take_lock());
     SHOAL_CHECK_OK(prepare_directories());
     SHOAL_CHECK_OK(check_host(options_.runtime_directory, options_.mount_point));
     SHOAL_CHECK_OK(mount_fuse());
@@ -54,6 +58,7 @@ Result<MountState> Keeper::start() {
 }
 
 Result<void> Keeper::prepare_process() {
+  if (!options_.cgroup.empty()) SHOAL_CHECK_OK(sys::join_cgroup(options_.cgroup));
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
   sigset_t signals;
@@ -76,20 +81,25 @@ Result<void> Keeper::prepare_process() {
   return {};
 }
 
-Result<void> Keeper::prepare_directories() {
+Result<void> Keeper::take_lock() {
   SHOAL_CHECK_OK(sys::make_directories(paths_.state.parent_path()));
   auto lock = sys::LockFile::acquire(paths_.lock);
   if (!lock)
     return fail(std::move(lock).error().with_remedy(
         "It is being mounted or is mounted already; see `shoal status`."));
   lock_.emplace(std::move(*lock));
+  return {};
+}
+
+Result<void> Keeper::prepare_directories() {
   SHOAL_CHECK_OK(clear_leftovers());
   directories_made_ = true;
   SHOAL_CHECK_OK(sys::make_directories(paths_.directory));
   // Whoever gets at the image sees every file in it, whatever its mode.
   if (::chmod(paths_.directory.c_str(), 0700) != 0)
     return fail(os_error(errno, "restrict " + paths_.directory.string()));
-  return sys::make_directories(paths_.fuse);
+  SHOAL_CHECK_OK(sys::make_directories(paths_.fuse));
+  return save_options(paths_, options_);
 }
 
 // What an earlier keeper and server, both killed, left behind. We hold the lock, so no keeper
@@ -101,8 +111,11 @@ Result<void> Keeper::clear_leftovers() {
                   "it is mounted already and served by process " + std::to_string(old->server.pid) +
                       ", whose keeper died",
                   "Unmount it first: shoal umount " + options_.mount_point.string());
-    const auto seen = mount_at(options_.mount_point);
-    if (seen && *seen && static_cast<std::uint64_t>((*seen)->id) == old->mount_id)
+    // Somebody may still hold its descriptor: readers it left get their error now.
+    if (sys::is_mount_point(paths_.fuse).value_or(false)) detach(paths_.fuse, sys::Unmount::abort);
+    const auto left = image_mount(paths_, *old);
+    if (left && *left &&
+        check_uncovered(static_cast<std::uint64_t>((*left)->id), options_.mount_point))
       detach(options_.mount_point);
     log_event(LogLevel::warning, "mount.leftovers_removed",
               {{"mount_point", options_.mount_point.string()}});
@@ -130,6 +143,11 @@ Result<void> Keeper::mount_fuse() {
       fuse_.get(), paths_.fuse, options_.source,
       {.allow_other = false, .max_read_bytes = bounds::kReadBytes, .subtype = "shoal"}));
   fuse_mounted_ = true;
+  SHOAL_TRY(const auto mounted, mount_at(paths_.fuse));
+  if (!mounted)
+    return fail(ErrorCode::io, "find the FUSE mount in /proc/self/mountinfo: it is gone already");
+  state_.fuse_device = mounted->device;
+  owns_connection_ = true;
   return {};
 }
 
@@ -216,6 +234,7 @@ Result<void> Keeper::write_state() {
       std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall_now().time_since_epoch())
           .count();
   state_.mount_id = static_cast<std::uint64_t>(mounted->id);
+  state_.erofs_device = mounted->device;
   log_event(
       LogLevel::info, "mount.ready",
       {{"mount_point", options_.mount_point.string()},
@@ -234,15 +253,23 @@ std::vector<int> Keeper::private_fds() const {
   return {fuse_.get(), signals_.get(), mount_table_.get(), server_ ? server_->report_fd() : -1};
 }
 
-void Keeper::detach(const fs::path& mount_point) {
+void Keeper::detach(const fs::path& mount_point, sys::Unmount how) {
   auto task = ChildTask::start("detach " + mount_point.string(), private_fds(),
                                [&]() -> Result<std::string> {
-                                 SHOAL_CHECK_OK(sys::unmount(mount_point, sys::Unmount::lazy));
+                                 SHOAL_CHECK_OK(sys::unmount(mount_point, how));
                                  return std::string();
                                });
   const auto result = task ? task->wait(bounds::kUnmountTimeout) : fail(task.error());
   if (!result && result.error().code() != ErrorCode::not_found)
     log_event(LogLevel::warning, "detach.failed", {{"error", result.error().to_string()}});
+}
+
+// Whoever holds another descriptor keeps the connection alive, and with it readers that nobody
+// answers; also those who see the mount through a bind mount or in another mount namespace.
+void Keeper::end_connection() {
+  if (!std::exchange(owns_connection_, false)) return;
+  if (const auto ended = abort_connection(fuse_.get(), state_.fuse_device); !ended)
+    log_event(LogLevel::warning, "connection.not_aborted", {{"error", ended.error().to_string()}});
 }
 
 void Keeper::undo() {
@@ -257,7 +284,8 @@ void Keeper::undo() {
   if (std::exchange(fuse_mounted_, false)) detach(paths_.fuse);
   if (server_) server_->stop(bounds::kServerStopTimeout);
   server_.reset();
-  fuse_ = sys::Fd();  // the last descriptor: the kernel aborts what is left of the connection
+  end_connection();
+  fuse_ = sys::Fd();
   if (std::exchange(directories_made_, false)) {
     std::error_code missing;
     fs::remove(paths_.state, missing);

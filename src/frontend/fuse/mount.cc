@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frontend/fuse/mount.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,74 +10,66 @@
 
 #include "base/clock.h"
 #include "frontend/fuse/bounds.h"
+#include "frontend/fuse/holders.h"
+#include "frontend/fuse/keeper_process.h"
 #include "frontend/fuse/mount_table.h"
+#include "frontend/fuse/old_servers.h"
 #include "frontend/fuse/report.h"
 #include "sys/file.h"
 #include "sys/mount.h"
-#include "sys/process.h"
 
 namespace shoal::fuse {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The keeper's own bounds, and a little to undo things and say so.
-constexpr auto kMountWait =
-    bounds::kServerStartTimeout + bounds::kMountTimeout + 2 * bounds::kServerStopTimeout;
-// The keeper's numbers for what it inherits.
-constexpr int kOptionsFd = 3;
-constexpr int kReportFd = 4;
 constexpr auto kUnmountPoll = std::chrono::milliseconds(20);
 
-Result<sys::Fd> options_file(const KeeperOptions& options) {
-  sys::Fd file(::memfd_create("shoal-keeper-options", MFD_CLOEXEC));
-  if (!file.valid()) return fail(sys::errno_error(errno, "make a memory file"));
-  const std::string text = encode_keeper_options(options);
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return fail(sys::errno_error(errno, "write keeper options"));
-  return file;
+// True also when the table cannot be read.
+bool is_mounted(const MountPaths& paths, const MountState& state) {
+  const auto image = image_mount(paths, state);
+  const auto fuse = fuse_mount(paths, state);
+  return !image || *image || !fuse || *fuse;
 }
 
-Result<MountState> await_report(int fd) {
-  pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
-  const auto limit = std::chrono::milliseconds(kMountWait).count();
-  int events = 0;
-  do {
-    events = ::poll(&ready, 1, static_cast<int>(limit));
-  } while (events < 0 && errno == EINTR);
-  if (events == 0)
-    return fail(ErrorCode::timeout, "wait for the keeper: it did not finish mounting in time");
-  std::string text(kReportBytesMax, '\0');
-  const ssize_t bytes = ::read(fd, text.data(), text.size());
-  if (bytes <= 0)
-    return fail(ErrorCode::unavailable, "wait for the keeper: it died before the mount was usable");
-  text.resize(static_cast<std::size_t>(bytes));
-  SHOAL_TRY(const std::string state, decode_report(text));
-  return decode_mount_state(state);
+// Ends the connection, whoever holds a descriptor of it.
+Result<void> abort_orphan(const MountPaths& paths) {
+  auto aborted = sys::unmount_within(paths.fuse, sys::Unmount::abort, bounds::kUnmountTimeout);
+  if (!aborted && aborted.error().code() == ErrorCode::not_found) return {};
+  return aborted;
 }
 
-bool is_mounted(const MountState& state) {
-  return has_mount(state.mount_id, state.mount_point);
+Result<void> unmount_orphan_image(const MountPaths& paths, const MountState& state, bool force) {
+  SHOAL_TRY(const auto image, image_mount(paths, state));
+  if (!image) return {};
+  if (!force)
+    SHOAL_CHECK_OK(check_uncovered(static_cast<std::uint64_t>(image->id), state.mount_point));
+  const bool served = is_alive(state.server);
+  auto unmounted = sys::unmount_within(
+      state.mount_point, force ? sys::Unmount::lazy : sys::Unmount::now, bounds::kUnmountTimeout);
+  if (unmounted) return {};
+  // Looking for holders means looking into processes that may wait for an answer nobody gives.
+  if (unmounted.error().code() == ErrorCode::precondition && served)
+    return fail(busy_error(state.mount_point));
+  if (unmounted.error().code() != ErrorCode::timeout) return unmounted;
+  // It was not busy, or the kernel had said so at once; what is left to be read is read by nobody.
+  SHOAL_CHECK_OK(abort_orphan(paths));
+  SHOAL_TRY(const auto still, image_mount(paths, state));
+  return still ? std::move(unmounted) : Result<void>();
 }
 
-// Takes down what a dead keeper left: its mounts, its server, its files.
-Result<void> unmount_orphan(const fs::path& runtime_directory, const MountState& state,
-                            bool force) {
-  const MountPaths paths = mount_paths(runtime_directory, state.mount_point);
-  if (is_mounted(state)) {
-    if (force)
-      SHOAL_CHECK_OK(sys::unmount(state.mount_point, sys::Unmount::lazy));
-    else
-      SHOAL_CHECK_OK(unmount_exactly(state.mount_id, state.mount_point));
-  }
-  if (sys::is_mount_point(paths.fuse).value_or(false))
-    SHOAL_CHECK_OK(sys::unmount(paths.fuse, sys::Unmount::lazy));
-  if (is_alive(state.server)) ::kill(state.server.pid, SIGTERM);
-  const TimePoint deadline = system_clock().now() + bounds::kServerStopTimeout;
-  while (is_alive(state.server)) {
-    if (system_clock().now() > deadline) ::kill(state.server.pid, SIGKILL);
-    ::poll(nullptr, 0, static_cast<int>(kUnmountPoll.count()));
-  }
+// Takes down what a dead keeper left: its mounts, its server, its files. An adoption that is under
+// way has the lock.
+Result<void> unmount_orphan(const MountPaths& paths, const MountState& state, bool force) {
+  const auto lock = sys::LockFile::acquire(paths.lock);
+  if (!lock)
+    return fail(Error(lock.error())
+                    .with_context("unmount " + state.mount_point.string())
+                    .with_remedy("A keeper is being started for it; try again."));
+  if (force) SHOAL_CHECK_OK(abort_orphan(paths));
+  SHOAL_CHECK_OK(unmount_orphan_image(paths, state, force));
+  SHOAL_CHECK_OK(abort_orphan(paths));
+  SHOAL_CHECK_OK(end_old_servers(paths, state.server));
   std::error_code missing;
   fs::remove_all(paths.directory, missing);
   fs::remove(paths.state, missing);
@@ -107,35 +96,17 @@ Result<void> unmount_through_keeper(const fs::path& state_file, const MountState
                   "See the log " + before.log_file.string() + "; detach the mount with --force.");
     ::poll(nullptr, 0, static_cast<int>(kUnmountPoll.count()));
   }
-  return {};
+  if (!fs::exists(state_file)) return {};
+  return fail(ErrorCode::unavailable,
+              "unmount " + before.mount_point.string() + ": its keeper was killed meanwhile",
+              "Try again.");
 }
 
 }  // namespace
 
 Result<MountState> mount(const KeeperOptions& options,
                          const std::vector<std::string>& keeper_command) {
-  if (keeper_command.empty())
-    return fail(ErrorCode::bad_input, "mount: the keeper's command is empty");
-  SHOAL_TRY(const sys::Fd file, options_file(options));
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(sys::errno_error(errno, "make a pipe"));
-  const sys::Fd read_end(ends[0]);
-  sys::Fd write_end(ends[1]);
-  sys::SpawnOptions spawn;
-  spawn.arguments = keeper_command;
-  spawn.arguments.insert(spawn.arguments.end(), {"--options-fd", std::to_string(kOptionsFd),
-                                                 "--report-fd", std::to_string(kReportFd)});
-  spawn.inherited_fds = {{file.get(), kOptionsFd}, {write_end.get(), kReportFd}};
-  spawn.output_file = options.log_file;
-  spawn.new_session = true;
-  SHOAL_TRY(auto keeper, sys::Process::spawn(spawn));
-  write_end = sys::Fd();  // so that the keeper's death is the end of the pipe
-  auto state = await_report(read_end.get());
-  if (state) return state;
-  // It has undone everything before it reported; a keeper that hangs is told to.
-  ignore(keeper.signal(SIGTERM), "it is gone already as a rule");
-  ignore(keeper.wait(bounds::kServerStopTimeout), "init inherits what does not end");
-  return state;
+  return start_keeper(options, keeper_command, -1);
 }
 
 Result<std::vector<MountState>> list_mounts(const fs::path& runtime_directory) {
@@ -146,11 +117,12 @@ Result<std::vector<MountState>> list_mounts(const fs::path& runtime_directory) {
     if (entry->path().extension() != ".json") continue;
     auto state = load_mount_state(entry->path());
     if (!state) continue;
-    if (is_alive(state->keeper) || is_alive(state->server) || is_mounted(*state)) {
+    const MountPaths paths = mount_paths(runtime_directory, state->mount_point);
+    if (is_alive(state->keeper) || is_alive(state->server) || is_mounted(paths, *state)) {
       mounts.push_back(std::move(*state));
       continue;
     }
-    ignore(unmount_orphan(runtime_directory, *state, /*force=*/true),
+    ignore(unmount_orphan(paths, *state, /*force=*/true),
            "only files are left; the next call tries again");
   }
   if (error && error != std::errc::no_such_file_or_directory)
@@ -162,14 +134,19 @@ Result<std::vector<MountState>> list_mounts(const fs::path& runtime_directory) {
 
 Result<void> unmount(const fs::path& runtime_directory, const fs::path& mount_point, bool force) {
   const MountPaths paths = mount_paths(runtime_directory, mount_point);
-  const auto state = load_mount_state(paths.state);
-  if (!state && state.error().code() != ErrorCode::not_found) return fail(state.error());
-  if (!state)
+  auto state = load_mount_state(paths.state);
+  if (!state && state.error().code() == ErrorCode::not_found)
     return fail(ErrorCode::not_found,
                 "unmount " + mount_point.string() + ": Shoal has no mount there",
                 "See `shoal status`; what other programs mounted, umount(8) unmounts.");
+  if (!state && !force) return fail(std::move(state).error());
+  // Of a state that cannot be read the place is known, and the lock says whether a keeper lives.
+  if (!state) {
+    state.emplace();
+    state->mount_point = mount_point;
+  }
   if (is_alive(state->keeper)) return unmount_through_keeper(paths.state, *state, force);
-  return unmount_orphan(runtime_directory, *state, force);
+  return unmount_orphan(paths, *state, force);
 }
 
 }  // namespace shoal::fuse

@@ -196,4 +196,14 @@ bool is_alive(const ProcessId& process) {
   return process.pid > 0 && process_id_of(process.pid) == process;
 }
 
+Result<std::optional<sys::OtherProcess>> open_process(const ProcessId& id) {
+  if (id.pid <= 0) return std::nullopt;
+  auto process = sys::OtherProcess::open(id.pid);
+  if (!process && process.error().code() == ErrorCode::not_found) return std::nullopt;
+  if (!process) return fail(std::move(process).error());
+  // Looked at after it was opened: were it a later process, it would not be `id`.
+  if (!is_alive(id)) return std::nullopt;
+  return std::move(*process);
+}
+
 }  // namespace shoal::fuse

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "sys/other_process.h"
 
 // What is known about a mount outside its processes: paths derived from the mount point, and the
 // state file the keeper writes when the mount is usable and removes at its end.
@@ -72,5 +74,7 @@ struct MountState {
 // The calling process, and whether a process is still the one it was (a zombie is dead).
 [[nodiscard]] ProcessId process_id_of(int pid);
 [[nodiscard]] bool is_alive(const ProcessId& process);
+// The process, if it is still the one it was; nothing when it has ended.
+[[nodiscard]] Result<std::optional<sys::OtherProcess>> open_process(const ProcessId& process);
 
 }  // namespace shoal::fuse

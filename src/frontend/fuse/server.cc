@@ -62,6 +62,23 @@ ImageTree::Facts facts_of(const Volume& volume) {
           .gid = ::getegid()};
 }
 
+ImageIdentity identity_of(const Volume& volume) {
+  const VolumeInfo info = volume.info();
+  return {.generation = info.generation, .listed_at = info.listed_at, .image_bytes = volume.size()};
+}
+
+// A volume can be listed anew while no server holds its lock. What is wrong with the session file
+// itself is found where it is needed.
+Result<void> check_same_image(const Volume& volume, const std::filesystem::path& session_file) {
+  const auto session = load_session(session_file);
+  if (!session || !session->image || *session->image == identity_of(volume)) return {};
+  return fail(ErrorCode::precondition,
+              "serve: the mount shows generation " + std::to_string(session->image->generation) +
+                  ", the volume is at " + std::to_string(volume.info().generation) +
+                  " or was listed anew",
+              "Unmount and mount again.");
+}
+
 std::filesystem::path slots_path(const ServerOptions& options) {
   return options.session_file.string() + ".requests";
 }
@@ -326,9 +343,11 @@ void Server::Impl::answer_init(const Slot& slot, const protocol::Request& reques
   const auto offer = protocol::decode_init(request.body);
   auto session = offer ? negotiate(*offer, options_.allow_resend) : fail(offer.error());
   // Saved before the kernel hears of it: a successor must never wait for a second INIT.
-  if (session)
+  if (session) {
+    session->image = identity_of(volume_);
     if (auto saved = save_session(options_.session_file, *session); !saved)
       session = fail(std::move(saved).error());
+  }
   if (!session) {
     reply(request.unique, EPROTO, {});
     slots_.release(slot);
@@ -441,6 +460,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(Volume& volume, const ServerOptions& options) {
+  SHOAL_CHECK_OK(check_same_image(volume, options.session_file));
   std::unique_ptr<sys::Loop> own_loop;
   if (volume.loop() == nullptr) {
     SHOAL_TRY(own_loop, sys::Loop::create({}));

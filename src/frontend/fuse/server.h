@@ -52,7 +52,8 @@ class Server {
     disconnected,  // the file system was unmounted or its connection aborted
   };
 
-  // `volume` must outlive the server. Fails with unsupported (no io_uring), corrupt (session file).
+  // `volume` must outlive the server. Fails with unsupported (no io_uring), corrupt (session file),
+  // precondition (an earlier server showed the kernel another image than this volume's).
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(Volume& volume,
                                                               const ServerOptions& options);
   ~Server();

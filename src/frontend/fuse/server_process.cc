@@ -14,8 +14,7 @@
 namespace shoal::fuse {
 namespace {
 
-// The child's numbers for what it inherits; the command line names them.
-constexpr int kFuseFd = 3;
+// The child's number for the pipe; the command line names both.
 constexpr int kReadyFd = 4;
 
 void write_oom_score(int pid, const std::string& score) {

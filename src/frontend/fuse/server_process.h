@@ -17,6 +17,8 @@ namespace shoal::fuse {
 // One run of the server, from its start to its death. Thread model: confined.
 class ServerProcess {
  public:
+  // The server's number for the descriptor it is handed.
+  static constexpr int kFuseFd = 3;
   struct Start {
     std::vector<std::string> command;
     int fuse_fd = -1;  // handed down

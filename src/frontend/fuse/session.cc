@@ -12,6 +12,7 @@ namespace shoal::fuse {
 namespace {
 
 using protocol::InitRequest;
+using Json = nlohmann::json;
 
 constexpr int kVersion = 1;
 constexpr std::uint64_t kSessionFileBytesMax = 4096;
@@ -21,6 +22,14 @@ constexpr std::uint64_t kWanted = protocol::kAsyncRead | protocol::kAsyncDirectI
                                   protocol::kParallelDirectoryOperations | protocol::kMaxPages |
                                   protocol::kExplicitInvalidation | protocol::kInitExtended |
                                   protocol::kHasResend;
+
+bool take_number(const Json& json, const char* name, std::uint64_t max, std::uint64_t& value) {
+  if (!json.is_object()) return false;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_number_unsigned()) return false;
+  value = found->get<std::uint64_t>();
+  return value <= max;
+}
 
 }  // namespace
 
@@ -52,34 +61,42 @@ protocol::InitReply init_reply(const Session& session) {
 }
 
 std::string encode_session(const Session& session) {
-  return nlohmann::json{{"version", kVersion},
-                        {"minor", session.minor},
-                        {"flags", session.flags},
-                        {"max_pages", session.max_pages}}
-             .dump() +
-         "\n";
+  Json json{{"version", kVersion},
+            {"minor", session.minor},
+            {"flags", session.flags},
+            {"max_pages", session.max_pages}};
+  if (session.image)
+    json["image"] = {{"generation", session.image->generation},
+                     {"listed_at", session.image->listed_at},
+                     {"bytes", session.image->image_bytes}};
+  return json.dump() + "\n";
 }
 
 Result<Session> decode_session(std::string_view text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  const auto number = [&](const char* name, std::uint64_t max, std::uint64_t& value) {
-    const auto found = json.find(name);
-    if (found == json.end() || !found->is_number_unsigned()) return false;
-    value = found->get<std::uint64_t>();
-    return value <= max;
-  };
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   std::uint64_t version = 0;
   std::uint64_t minor = 0;
   std::uint64_t flags = 0;
   std::uint64_t max_pages = 0;
-  if (!json.is_object() || !number("version", UINT32_MAX, version) || version != kVersion ||
-      !number("minor", UINT32_MAX, minor) || !number("flags", UINT64_MAX, flags) ||
-      !number("max_pages", UINT16_MAX, max_pages) || max_pages == 0)
-    return fail(ErrorCode::corrupt, "decode FUSE session: not a session file of this version",
-                "Unmount and mount again.");
-  return Session{.minor = static_cast<std::uint32_t>(minor),
-                 .flags = flags,
-                 .max_pages = static_cast<std::uint16_t>(max_pages)};
+  bool valid = take_number(json, "version", UINT32_MAX, version) && version == kVersion &&
+               take_number(json, "minor", UINT32_MAX, minor) &&
+               take_number(json, "flags", UINT64_MAX, flags) &&
+               take_number(json, "max_pages", UINT16_MAX, max_pages) && max_pages != 0;
+  Session session{.minor = static_cast<std::uint32_t>(minor),
+                  .flags = flags,
+                  .max_pages = static_cast<std::uint16_t>(max_pages)};
+  if (valid && json.contains("image")) {
+    const Json& image = json["image"];
+    std::uint64_t listed_at = 0;
+    session.image.emplace();
+    valid = take_number(image, "generation", UINT64_MAX, session.image->generation) &&
+            take_number(image, "listed_at", INT64_MAX, listed_at) &&
+            take_number(image, "bytes", UINT64_MAX, session.image->image_bytes);
+    session.image->listed_at = static_cast<std::int64_t>(listed_at);
+  }
+  if (valid) return session;
+  return fail(ErrorCode::corrupt, "decode FUSE session: not a session file of this version",
+              "Unmount and mount again.");
 }
 
 Result<Session> load_session(const std::filesystem::path& path) {

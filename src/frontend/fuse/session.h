@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,20 @@
 
 namespace shoal::fuse {
 
+// Which image a mount shows. The kernel keeps what it has read of it, so a server of another one
+// would mix the two.
+struct ImageIdentity {
+  std::uint64_t generation = 0;
+  std::int64_t listed_at = 0;
+  std::uint64_t image_bytes = 0;
+  bool operator==(const ImageIdentity&) const = default;
+};
+
 struct Session {
   std::uint32_t minor = 0;
   std::uint64_t flags = 0;
-  std::uint16_t max_pages = 0;  // most pages in one READ
+  std::uint16_t max_pages = 0;                        // most pages in one READ
+  std::optional<ImageIdentity> image = std::nullopt;  // none: written by a version without it
 
   // The kernel can send unanswered requests again after a server's death (Linux 6.9).
   [[nodiscard]] bool resend() const noexcept { return (flags & protocol::kHasResend) != 0; }

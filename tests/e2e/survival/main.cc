@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     const auto fd = [&](const char* name) {
       return std::stoi(shoal::survival::option(argc, argv, name, "-1"));
     };
-    return shoal::fuse::keeper_main(fd("--options-fd"), fd("--report-fd"));
+    return shoal::fuse::keeper_main(fd("--options-fd"), fd("--report-fd"), fd("--adopt-fd"));
   }
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
