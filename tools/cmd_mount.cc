@@ -44,12 +44,10 @@ struct MountFlags {
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
                                         const HintFlags& hints, const Target& target,
                                         const fuse::MountPaths& paths) {
-  std::vector<std::string> more = hints.arguments();
-  if (!flags.metrics_address.empty())
-    more.insert(more.end(), {"--metrics-address", flags.metrics_address});
   const fuse::ServeCommand command{.program = program,
                                    .volume = target.volume,
                                    .control_socket = paths.control_socket,
+                                   .metrics_address = flags.metrics_address,
                                    .profile = flags.store.profile,
                                    .credentials_file = flags.store.credentials_file,
                                    .cache_size = flags.read.cache_size,
@@ -60,7 +58,7 @@ std::vector<std::string> server_command(const std::string& program, const MountF
                                    .max_qps = flags.read.requests_per_second,
                                    .io_timeout_seconds = flags.read.io_timeout_s,
                                    .no_prefetch = flags.read.no_prefetch,
-                                   .more = std::move(more)};
+                                   .more = hints.arguments()};
   return command.arguments();
 }
 

@@ -47,6 +47,10 @@ HttpListener::~HttpListener() {
   if (!socket_.empty()) unlink(socket_.c_str());
 }
 
+void HttpListener::PatientServer::widen_queue() {
+  ::listen(svr_sock_, limits::kConnectionsQueued);
+}
+
 Result<void> HttpListener::listen_on(const std::filesystem::path& socket) {
   SHOAL_TRY(auto name, SocketPath::of(socket));
   name_.emplace(std::move(name));
@@ -59,6 +63,7 @@ Result<void> HttpListener::listen_on(const std::filesystem::path& socket) {
   if (!bound)
     return fail(ErrorCode::io, "socket " + socket.string() + ": cannot be bound",
                 "Check that its directory exists and can be written.");
+  http_.widen_queue();
   socket_ = socket;
   thread_ = std::thread([this] { http_.listen_after_bind(); });
   return {};
@@ -72,6 +77,7 @@ Result<int> HttpListener::listen_on(const std::string& host, int port) {
     return fail(ErrorCode::io,
                 "address " + host + ":" + std::to_string(port) + ": cannot be listened on",
                 "It is in use, or no address of this machine: name another one.");
+  http_.widen_queue();
   thread_ = std::thread([this] { http_.listen_after_bind(); });
   return bound;
 }
