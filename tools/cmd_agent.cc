@@ -66,6 +66,7 @@ class EndGuard {
 };
 
 Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
+  switch_log_level_on_signal();
   auto manager = sys::ServiceManager::of_process();
   SHOAL_TRY(const auto options, options_of(flags));
   SHOAL_TRY(const auto agent, agent::Agent::start(options, manager));
@@ -146,6 +147,7 @@ outlive even the death of all processes behind them. Volumes end by being detach
                    "cgroup v2 directory for the processes behind mounts and for listings, so that "
                    "they outlive the container this runs in (default: the agent's own)")
       ->type_name("DIR");
+  add_log_flags(*command);
   command->add_option("--max-volumes", flags->volumes_max, "Volumes attached at the same time")
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N")

@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -18,52 +20,70 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(5);
 constexpr const char* kAll = "all";
+constexpr const char* kAgent = "agent";
 
 struct LogLevelFlags {
   std::string level;  // empty: show
   std::string place;  // empty: all when shown
 };
 
-Result<std::vector<fuse::MountState>> mounts_of(const std::string& place) {
-  SHOAL_TRY(auto mounts, fuse::list_mounts(runtime_directory()));
-  const bool has_any = !mounts.empty();
-  if (!place.empty() && place != kAll)
-    std::erase_if(mounts, [&](const fuse::MountState& mount) {
-      return mount_point_of(place) != mount.mount_point && place != mount.source;
-    });
-  if (mounts.empty())
+// A process that logs and has a control socket.
+struct Logger {
+  std::string name;  // mount point, or "agent"
+  std::filesystem::path socket;
+  std::string log;  // where it logs to
+};
+
+Result<std::vector<Logger>> loggers_at(const std::string& place) {
+  std::vector<Logger> loggers;
+  const bool is_all = place.empty() || place == kAll;
+  SHOAL_TRY(const auto mounts, fuse::list_mounts(runtime_directory()));
+  for (const fuse::MountState& mount : mounts)
+    if (is_all || mount_point_of(place) == mount.mount_point || place == mount.source)
+      loggers.push_back(
+          {mount.mount_point.string(), mount.control_socket, mount.log_file.string()});
+  const auto agent = runtime_directory() / "agent.sock";
+  if (place == kAgent || (is_all && std::filesystem::exists(agent)))
+    loggers.push_back({kAgent, agent, "its standard error"});
+  if (loggers.empty())
     return fail(ErrorCode::not_found,
-                has_any ? place + ": no Shoal mount there" : std::string("nothing is mounted"),
+                is_all ? std::string("nothing is mounted") : place + ": no Shoal mount there",
                 "`shoal status` lists all mounts.");
-  return mounts;
+  return loggers;
 }
 
-Result<void> set_or_show(const LogLevelFlags& flags, const fuse::MountState& mount, const Io& io) {
+Result<void> set_or_show(const LogLevelFlags& flags, const Logger& logger, const Io& io) {
   if (!flags.level.empty()) {
     SHOAL_TRY(const LogLevel level, log_level_named(flags.level));
-    SHOAL_CHECK_OK(control::set_log_level(mount.control_socket, level, kPatience));
+    SHOAL_CHECK_OK(control::set_log_level(logger.socket, level, kPatience));
   }
-  SHOAL_TRY(const LogLevel now, control::get_log_level(mount.control_socket, kPatience));
-  fmt::print(io.out, "{}  {}  {}\n", mount.mount_point.string(), name_of(now),
-             mount.log_file.string());
+  SHOAL_TRY(const LogLevel now, control::get_log_level(logger.socket, kPatience));
+  fmt::print(io.out, "{}  {}  {}\n", logger.name, name_of(now), logger.log);
   return {};
 }
 
-int run_log_level(const LogLevelFlags& flags, const Io& io) {
-  if (!flags.level.empty() && flags.place.empty()) {
-    complain(io, "log-level: which mount? Name its directory, or say `all`.");
+int run_log_level(LogLevelFlags flags, const Io& io) {
+  const bool has_level = log_level_named(flags.level).has_value();
+  // `log-level /mnt/bars` asks.
+  if (!has_level && flags.place.empty()) flags.place = std::exchange(flags.level, {});
+  if (!has_level && !flags.level.empty()) {
+    complain(io, log_level_named(flags.level).error());
     return kExitUsage;
   }
-  const auto mounts = mounts_of(flags.place);
-  if (!mounts) {
-    complain(io, mounts.error());
+  if (!flags.level.empty() && flags.place.empty()) {
+    complain(io, "log-level: which mount? Name its directory, or say `agent` or `all`.");
+    return kExitUsage;
+  }
+  const auto loggers = loggers_at(flags.place);
+  if (!loggers) {
+    complain(io, loggers.error());
     return kExitFailed;
   }
   int exit_code = kExitOk;
-  for (const fuse::MountState& mount : *mounts) {
-    const auto done = set_or_show(flags, mount, io);
+  for (const Logger& logger : *loggers) {
+    const auto done = set_or_show(flags, logger, io);
     if (done) continue;
-    complain(io, Error(done.error()).with_context(mount.mount_point.string()));
+    complain(io, Error(done.error()).with_context(logger.name));
     exit_code = kExitFailed;
   }
   return exit_code;
@@ -77,15 +97,16 @@ void add_log_level(CLI::App& app, const Io& io, int& exit_code) {
       app.add_subcommand("log-level", "Show or change how much the servers of mounts log");
   command->footer(R"(Examples:
   shoal log-level
+  shoal log-level /mnt/bars
   shoal log-level debug /mnt/bars    # every request to the bucket, with its id and time
   shoal log-level info all
+  shoal log-level debug agent
 
 Holds until it is changed again or the server ends; --log-level of `shoal mount` is what a server
-begins with. Prints mount point, level and log file. SIGUSR2 to a server, or to `shoal watch`, switches
-to debug and back.)");
-  command->add_option("level", flags->level, "debug, info, warning or error (default: show)")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  command->add_option("mount", flags->place, "A mount point, dataset URL, or all");
+begins with. Prints name, level and log. SIGUSR2 to a server, the agent or `shoal watch` switches to debug
+and back.)");
+  command->add_option("level", flags->level, "debug, info, warning or error (default: show)");
+  command->add_option("mount", flags->place, "A mount point, dataset URL, agent, or all");
   command->callback([flags, &io, &exit_code] { exit_code = run_log_level(*flags, io); });
 }
 

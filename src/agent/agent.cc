@@ -178,12 +178,12 @@ std::vector<VolumeReport> Agent::list() const {
   return reports;
 }
 
-std::vector<Agent::Served> Agent::served() const {
+std::vector<MountServer> Agent::served() const {
   const std::lock_guard lock(mutex_);
-  std::vector<Served> served;
+  std::vector<MountServer> served;
   for (const auto& [mount, use] : uses_) {
     const auto view = mounts_->view(mount);
-    if (view && !view->control_socket.empty())
+    if (view && !view->control_socket.empty() && !use.ids.empty())
       served.push_back(
           {.volumes = {use.ids.begin(), use.ids.end()}, .control_socket = view->control_socket});
   }

@@ -15,7 +15,7 @@ namespace shoal::agent {
 
 // The server of one mount.
 struct MountServer {
-  std::vector<std::string> volumes;  // ids that share the mount; at least one
+  std::vector<std::string> volumes;  // ids that share the mount, sorted; at least one
   std::filesystem::path control_socket;
 };
 

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "control/http_server.h"
 #include "control/jobs.h"
 #include "control/limits.h"
+#include "control/log_control.h"
 #include "control/metrics.h"
 
 namespace shoal::control {
@@ -83,7 +83,7 @@ class Server::Impl {
       response.set_content(server_metrics(current()), kMetricsContentType);
     });
     http_.Get("/log", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content(encode_log_state(log_level(), log_format()), kJson);
+      response.set_content(log_state(), kJson);
     });
     http_.Get("/jobs", [this](const httplib::Request&, httplib::Response& response) {
       std::string text;
@@ -110,14 +110,11 @@ class Server::Impl {
                      answer(response, jobs_.start(std::move(*spec)), 202);
                  });
     http_.Put("/log", [](const httplib::Request& request, httplib::Response& response) {
-      const auto level = decode_log_level(request.body);
-      if (!level) return answer(response, level.error());
-      const LogLevel before = log_level();
-      set_log_level(std::min(before, *level));  // the change itself is said at either level
-      log_event(LogLevel::info, "log.level",
-                {{"before", name_of(before)}, {"now", name_of(*level)}});
-      set_log_level(*level);
-      response.set_content(encode_log_state(*level, log_format()), kJson);
+      const auto changed = change_log_level(request.body);
+      if (!changed)
+        answer(response, changed.error());
+      else
+        response.set_content(*changed, kJson);
     });
     http_.Post("/order", [this](const httplib::Request& request, httplib::Response& response) {
       const auto order = decode_order(request.body);

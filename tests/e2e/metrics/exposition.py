@@ -28,9 +28,8 @@ LABELS = {
     "driver": (r"[a-z0-9.-]{1,63}", 1),
     "volume": (r"[^\n]{1,256}", 1000),
 }
-# What Prometheus adds to what it scrapes, what the examples in deploy/ do, and `volume`, by which an
-# agent tells its servers apart.
-SCRAPED = {"instance", "job", "namespace", "pod", "node", "volume"}
+# What Prometheus adds to what it scrapes, and what the examples in deploy/ do.
+SCRAPED = {"instance", "job", "namespace", "pod", "node"}
 
 
 def samples(path):
