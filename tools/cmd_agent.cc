@@ -13,6 +13,7 @@
 #include "agent/service.h"
 #include "base/log.h"
 #include "commands.h"
+#include "log_flags.h"
 #include "places.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -51,7 +52,6 @@ class EndGuard {
   EndGuard() : thread_([this] { wait(); }) {}
   ~EndGuard() {
     ended_ = true;
-    ended_.notify_all();
     thread_.join();
   }
 
@@ -66,6 +66,7 @@ class EndGuard {
 };
 
 Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
+  switch_log_level_on_signal();
   auto manager = sys::ServiceManager::of_process();
   SHOAL_TRY(const auto options, options_of(flags));
   SHOAL_TRY(const auto agent, agent::Agent::start(options, manager));
@@ -102,6 +103,7 @@ Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
 
 int run_agent(const AgentFlags& flags, const Io& io) {
   catch_signals();
+  switch_log_level_on_signal();
   const auto done = run_until_stopped(flags, io);
   if (done) return kExitOk;
   complain(io, done.error());
@@ -145,10 +147,12 @@ outlive even the death of all processes behind them. Volumes end by being detach
                    "cgroup v2 directory for the processes behind mounts and for listings, so that "
                    "they outlive the container this runs in (default: the agent's own)")
       ->type_name("DIR");
+  add_log_flags(*command);
   command->add_option("--max-volumes", flags->volumes_max, "Volumes attached at the same time")
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N")
       ->capture_default_str();
+  add_log_flags(*command);
   command->callback([flags, &io, &exit_code] { exit_code = run_agent(*flags, io); });
 }
 

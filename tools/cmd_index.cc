@@ -11,6 +11,7 @@
 #include "display.h"
 #include "flags.h"
 #include "index_report.h"
+#include "log_flags.h"
 #include "progress.h"
 #include "sys/cgroup.h"
 #include "target.h"
@@ -146,6 +147,7 @@ the result, or with what went wrong.)");
   // For the agent, whose children are to outlive its container.
   build_command->add_option("--cgroup", build->cgroup)->group("");
   add_store_flags(*build_command, build->store);
+  add_log_flags(*build_command);
   add_owner_flags(*build_command, build->owner);
   build_command->callback([build, &io, &exit_code] { exit_code = run_build(*build, io); });
 

@@ -11,12 +11,14 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "control/metrics_endpoint.h"
 #include "display.h"
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
 #include "frontend/fuse/serve_command.h"
 #include "hint_flags.h"
+#include "log_flags.h"
 #include "places.h"
 #include "progress.h"
 #include "sys/file.h"
@@ -35,6 +37,7 @@ struct MountFlags {
   HintFlags hints;
   OwnerFlags owner;
   std::string carrier = "automatic";
+  std::string metrics_address;
   bool foreground = false;
 };
 
@@ -44,6 +47,7 @@ std::vector<std::string> server_command(const std::string& program, const MountF
   const fuse::ServeCommand command{.program = program,
                                    .volume = target.volume,
                                    .control_socket = paths.control_socket,
+                                   .metrics_address = flags.metrics_address,
                                    .profile = flags.store.profile,
                                    .credentials_file = flags.store.credentials_file,
                                    .cache_size = flags.read.cache_size,
@@ -56,6 +60,14 @@ std::vector<std::string> server_command(const std::string& program, const MountF
                                    .no_prefetch = flags.read.no_prefetch,
                                    .more = hints.arguments()};
   return command.arguments();
+}
+
+// Said now, rather than in the server's log: an address that is none, or that is taken.
+Result<void> check_metrics_address(const std::string& address) {
+  if (address.empty()) return {};
+  SHOAL_TRY(const auto probe,
+            control::MetricsEndpoint::start(address, [] { return std::string(); }));
+  return {};
 }
 
 Result<void> refuse_second_mount(const Target& target) {
@@ -83,6 +95,7 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
   SHOAL_CHECK_OK(fuse::check_not_covered(target.volume, "volume", mount_point));
   SHOAL_CHECK_OK(refuse_second_mount(target));
+  SHOAL_CHECK_OK(check_metrics_address(flags.metrics_address));
   warn_when_not_empty(mount_point, io);
   catch_signals();
   SHOAL_TRY(const auto prepared, prepare_with_progress(target, owner, /*rebuild=*/false, io));
@@ -197,7 +210,13 @@ the mount began with: temporary keys must be valid for as long as it is read.
           "with --order, --replay, --record, --direct and --no-prefetch")
       ->type_name("HOW")
       ->capture_default_str();
+  command
+      ->add_option("--metrics-address", flags->metrics_address,
+                   "Serve GET /metrics for Prometheus there; without a host on 127.0.0.1 "
+                   "(default: only on the mount's unix socket)")
+      ->type_name("[HOST]:PORT");
   add_store_flags(*command, flags->store);
+  add_log_flags(*command);
   add_hint_flags(*command, flags->hints);
   add_read_flags(*command, flags->read);
   add_owner_flags(*command, flags->owner);

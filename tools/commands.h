@@ -15,6 +15,7 @@ namespace shoal::tools {
 void add_mount(CLI::App& app, const Io& io, int& exit_code);
 void add_umount(CLI::App& app, const Io& io, int& exit_code);
 void add_status(CLI::App& app, const Io& io, int& exit_code);
+void add_log_level(CLI::App& app, const Io& io, int& exit_code);
 void add_ls(CLI::App& app, const Io& io, int& exit_code);
 void add_cat(CLI::App& app, const Io& io, int& exit_code);
 void add_cp(CLI::App& app, const Io& io, int& exit_code);

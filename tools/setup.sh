@@ -70,3 +70,19 @@ while True:
         break
 PY
 }
+
+# find_promtool DIR: prints the path of promtool, the judge of what Prometheus can read: the machine's, or
+# one taken out of Debian's package into DIR/promtool. The package is not installed: it would start a
+# server. Nothing when there is none to be had.
+find_promtool() {
+  local own=$1/promtool found
+  found=$(command -v promtool) && { echo "$found"; return; }
+  if [ ! -x "$own/usr/bin/promtool" ]; then
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    mkdir -p "$own" || return 0
+    ( cd "$own" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } &&
+      dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb ) >"$own/log" 2>&1
+  fi
+  [ -x "$own/usr/bin/promtool" ] && echo "$own/usr/bin/promtool"
+  return 0
+}

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "frontend/fuse/host_check.h"
+#include "frontend/fuse/mount.h"
 
 namespace shoal::agent {
 namespace {
@@ -83,11 +84,25 @@ void Agent::take_up(std::vector<VolumeRecord> records, sys::ServiceManager& mana
   }
   for (const auto& [name, descriptor] : stored)
     if (!plans.contains(name)) ignore(manager.forget(name), "it only takes a place in the store");
+  warn_of_strangers(plans);
   log_event(LogLevel::info, "agent.started",
             {{"volumes", volumes_.size()},
              {"mounts", plans.size()},
              {"stored_descriptors", stored.size()},
              {"state", options_.places.state_directory.string()}});
+}
+
+// Mounts of ours that no record tells of: it was lost or cannot be read. They are left alone.
+void Agent::warn_of_strangers(const std::map<std::string, MountPlan>& plans) const {
+  const auto mounts = fuse::list_mounts(options_.places.runtime_directory);
+  if (!mounts) return;
+  for (const fuse::MountState& mount : *mounts)
+    if (mount.mount_point.parent_path() == options_.places.state_directory / "mounts" &&
+        !plans.contains(mount.mount_point.filename().string()))
+      log_event(LogLevel::warning, "mount.without_record",
+                {{"mount_point", mount.mount_point.string()},
+                 {"source", mount.source},
+                 {"remedy", "attach its volume again, or `shoal umount` it"}});
 }
 
 MountPlan Agent::plan_for(const VolumeRecord& record) const {
@@ -163,12 +178,12 @@ std::vector<VolumeReport> Agent::list() const {
   return reports;
 }
 
-std::vector<Agent::Served> Agent::served() const {
+std::vector<MountServer> Agent::served() const {
   const std::lock_guard lock(mutex_);
-  std::vector<Served> served;
+  std::vector<MountServer> served;
   for (const auto& [mount, use] : uses_) {
     const auto view = mounts_->view(mount);
-    if (view && !view->control_socket.empty())
+    if (view && !view->control_socket.empty() && !use.ids.empty())
       served.push_back(
           {.volumes = {use.ids.begin(), use.ids.end()}, .control_socket = view->control_socket});
   }

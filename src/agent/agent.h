@@ -15,6 +15,7 @@
 #include "agent/names.h"
 #include "agent/records.h"
 #include "agent/requests.h"
+#include "agent/server_metrics.h"
 #include "agent/targets.h"
 #include "sys/file.h"
 
@@ -58,11 +59,7 @@ class Agent {
   [[nodiscard]] Result<void> check() const;
 
   // The mounts that are served, each once.
-  struct Served {
-    std::vector<std::string> volumes;  // ids, sorted; the first stands for the mount
-    std::filesystem::path control_socket;
-  };
-  [[nodiscard]] std::vector<Served> served() const;
+  [[nodiscard]] std::vector<MountServer> served() const;
   [[nodiscard]] Mounts::Counts counts() const { return mounts_->counts(); }
 
  private:
@@ -82,6 +79,7 @@ class Agent {
   Agent(const Options& options, sys::LockFile lock, Names names, KeyFiles keys, RecordFiles records,
         sys::ServiceManager& manager);
   void take_up(std::vector<VolumeRecord> records, sys::ServiceManager& manager);
+  void warn_of_strangers(const std::map<std::string, MountPlan>& plans) const;
 
   [[nodiscard]] MountPlan plan_for(const VolumeRecord& record) const;
   [[nodiscard]] VolumeReport report_locked(const Volume& volume) const;

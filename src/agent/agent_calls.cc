@@ -48,10 +48,13 @@ class Agent::Busy {
  public:
   Busy(Agent& agent, VolumeRecord copy) : record(std::move(copy)), agent_(&agent) {}
   Busy(Busy&& other) noexcept
-      : record(std::move(other.record)), agent_(std::exchange(other.agent_, nullptr)) {}
+      : record(std::move(other.record)),
+        erased(other.erased),
+        agent_(std::exchange(other.agent_, nullptr)) {}
   Busy& operator=(Busy&&) = delete;
   ~Busy() {
-    if (agent_ == nullptr) return;
+    // A volume that was erased may have come again, and be another call's.
+    if (agent_ == nullptr || erased) return;
     const std::lock_guard lock(agent_->mutex_);
     const auto found = agent_->volumes_.find(record.id);
     if (found != agent_->volumes_.end()) found->second.busy = false;
@@ -65,6 +68,7 @@ class Agent::Busy {
   }
 
   VolumeRecord record;
+  bool erased = false;
 
  private:
   Agent* agent_;
@@ -100,6 +104,7 @@ Result<VolumeReport> Agent::attach(const Client::Attach& request, const std::str
     Busy busy(*this, attaching.record);
     if (auto done = carry_out(attaching, cause); !done) {
       undo_attach(attaching);
+      busy.erased = !attaching.before;
       log_event(
           LogLevel::warning, "volume.not_attached",
           {{"volume", request.id}, {"error", done.error().to_string()}, {"request_id", cause}});
@@ -229,6 +234,7 @@ Result<void> Agent::detach(const std::string& id, const std::string& cause) {
   {
     const std::lock_guard lock(mutex_);
     volumes_.erase(id);
+    busy->erased = true;
     leave_locked(record.mount, id);
     if (!uses_.contains(record.mount)) keys_.remove(record.mount);
   }

@@ -15,10 +15,11 @@ namespace {
 constexpr auto kRecent = std::chrono::minutes(5);
 constexpr std::size_t kRestartsMany = 3;  // within that time: one restart is what keepers are for
 
-// "…(permission)…" in the first words of what readers saw last.
+// Whether one of what readers saw last was a refusal by the service.
 bool is_refused(const control::Status& status) {
-  return std::ranges::any_of(status.recent_errors, [](const std::string& text) {
-    return text.find("(permission)") != std::string::npos;
+  const std::string mark = fmt::format("({})", name_of(ErrorCode::permission));
+  return std::ranges::any_of(status.recent_errors, [&](const std::string& text) {
+    return text.find(mark) != std::string::npos;
   });
 }
 

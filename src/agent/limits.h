@@ -55,4 +55,9 @@ inline constexpr auto kBindTimeout = 10s;  // of a mount call in a child
 
 static_assert(kWaitersMax < kHttpThreads, "somebody must answer while others wait");
 
+// ---- collecting the servers' metrics; a scraper waits for 10 s as a rule
+inline constexpr std::size_t kMetricsThreads = 16;
+inline constexpr auto kMetricsPatience = std::chrono::milliseconds(1000);  // for one server
+inline constexpr auto kMetricsTimeMax = std::chrono::seconds(4);           // for all
+
 }  // namespace shoal::agent::limits

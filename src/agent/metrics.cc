@@ -3,15 +3,17 @@
 
 #include <array>
 
+#include "agent/server_metrics.h"
 #include "base/metrics.h"
+#include "control/metrics.h"
+#include "sys/process_metrics.h"
 
 namespace shoal::agent {
 
 std::string metrics_text(const Agent& agent, const std::string& version) {
   const Mounts::Counts counts = agent.counts();
   MetricsText text;
-  text.family("agent_build_info", MetricKind::gauge, "Version of the running agent; always 1");
-  text.sample({{"version", version}}, std::uint64_t{1});
+  control::add_build_info(text, version);
   text.family("agent_mounts", MetricKind::gauge,
               "Mounts of the node by phase; volumes of equal options and keys share one");
   for (const VolumePhase phase :
@@ -22,7 +24,8 @@ std::string metrics_text(const Agent& agent, const std::string& version) {
                 found == counts.by_phase.end() ? std::uint64_t{0} : found->second);
   }
   text.family("agent_volumes", MetricKind::gauge, "Volumes attached to the node");
-  text.sample({}, std::uint64_t{agent.list().size()});
+  const std::vector<VolumeReport> volumes = agent.list();
+  text.sample({}, std::uint64_t{volumes.size()});
   const std::array counters{
       std::tuple("agent_index_builds_total", "Listings of datasets begun", counts.builds_started),
       std::tuple("agent_index_build_failures_total", "Listings that ended with an error",
@@ -38,7 +41,10 @@ std::string metrics_text(const Agent& agent, const std::string& version) {
     text.family(name, MetricKind::counter, help);
     text.sample({}, value);
   }
-  return text.take();
+  const ServerMetrics servers = ask_servers(agent.served());
+  add_volume_metrics(text, volumes, servers);
+  sys::add_process_metrics(text);
+  return whole_exposition(text.take(), servers);
 }
 
 }  // namespace shoal::agent

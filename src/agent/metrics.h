@@ -7,7 +7,8 @@
 
 namespace shoal::agent {
 
-// What the agent itself counts, in Prometheus text format.
+// All that Prometheus is told of a node, in its text format: what the agent counts, and what its
+// servers tell. Asks the servers: blocks as ask_servers() does.
 [[nodiscard]] std::string metrics_text(const Agent& agent, const std::string& version);
 
 }  // namespace shoal::agent

@@ -161,6 +161,7 @@ void Mounts::on_live(Slot& slot, LiveMount live) {
   const bool anew = live.how == LiveMount::How::mounted;
   // Also where nothing was mounted: an earlier agent may have died before it had bound all targets.
   mounted_(slot.name());
+  const std::lock_guard lock(mutex_);
   log_event(LogLevel::info, "volume.ready",
             {{"volume", slot.name()},
              {"how", name_of(live.how)},
@@ -171,7 +172,6 @@ void Mounts::on_live(Slot& slot, LiveMount live) {
   if (live.doubt)
     log_event(LogLevel::warning, "volume.descriptor_missing",
               {{"volume", slot.name()}, {"error", live.doubt->to_string()}});
-  const std::lock_guard lock(mutex_);
   counts_.mounted += anew ? 1 : 0;
   counts_.adopted += live.how == LiveMount::How::adopted ? 1 : 0;
   if (anew) slot.health.reset();

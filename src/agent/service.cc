@@ -5,6 +5,7 @@
 #include "agent/requests.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "control/log_control.h"
 
 namespace shoal::agent {
 namespace {
@@ -77,7 +78,10 @@ Result<std::string> Service::carry_out(const control::HttpQuestion& question) {
       SHOAL_TRY(const auto request, decode_unpublish(question.body));
       return done(agent_.unpublish(request, cause));
     }
+  } else if (question.method == "PUT" && question.path == "/log") {
+    return control::change_log_level(question.body);
   } else if (question.method == "GET") {
+    if (question.path == "/log") return control::log_state();
     if (question.path == "/healthz") return done(agent_.check());
     if (question.path == "/volumes") {
       const std::string id = question.parameter("id");

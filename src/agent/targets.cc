@@ -26,7 +26,7 @@ Error somebody_elses(const fs::path& target, const sys::MountEntry& entry) {
 
 Result<void> check_path(const char* what, const fs::path& path) {
   const std::string text = path.string();
-  if (path.is_absolute() && path.lexically_normal() == path && path.has_filename() &&
+  if (path.is_absolute() && path.lexically_normal().string() == text && path.has_filename() &&
       text.size() <= limits::kPathBytesMax && text.find('\0') == std::string::npos)
     return {};
   return fail(ErrorCode::bad_input,

@@ -25,6 +25,25 @@ Result<Status> get_status(const std::filesystem::path& socket, std::chrono::mill
   return decode_status(body);
 }
 
+Result<std::string> get_metrics(const std::filesystem::path& socket,
+                                std::chrono::milliseconds patience) {
+  return exchange(socket, patience, {.method = "GET", .path = "/metrics"});
+}
+
+Result<LogLevel> get_log_level(const std::filesystem::path& socket,
+                               std::chrono::milliseconds patience) {
+  SHOAL_TRY(const std::string body, exchange(socket, patience, {.method = "GET", .path = "/log"}));
+  return decode_log_state(body);
+}
+
+Result<void> set_log_level(const std::filesystem::path& socket, LogLevel level,
+                           std::chrono::milliseconds patience) {
+  SHOAL_TRY([[maybe_unused]] const std::string body,
+            exchange(socket, patience,
+                     {.method = "PUT", .path = "/log", .body = encode_log_level(level)}));
+  return {};
+}
+
 Result<JobReport> start_job(const std::filesystem::path& socket, const WarmSpec& spec,
                             PathPattern::Syntax syntax, std::chrono::milliseconds patience) {
   const std::string path = "/" + std::string(name_of(spec.action));

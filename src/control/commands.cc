@@ -220,6 +220,30 @@ Result<JobReport> decode_job(std::string_view text) {
   }
 }
 
+std::string encode_log_state(LogLevel level, LogFormat format) {
+  return dumped(Json{{"level", name_of(level)}, {"format", name_of(format)}});
+}
+
+std::string encode_log_level(LogLevel level) {
+  return dumped(Json{{"level", name_of(level)}});
+}
+
+Result<LogLevel> decode_log_level(std::string_view body) {
+  SHOAL_TRY(JsonFields fields, JsonFields::parse(body, std::string(kBodyRemedy)));
+  const auto level = fields.take("level");
+  SHOAL_CHECK_OK(fields.end());
+  if (!level || !level->is_string()) return fail(wrong("level", "not there, or no text"));
+  return log_level_named(level->get<std::string>());
+}
+
+Result<LogLevel> decode_log_state(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("level") && json["level"].is_string())
+    if (auto level = log_level_named(json["level"].get<std::string>())) return *level;
+  return fail(ErrorCode::corrupt, fmt::format("log state: {}", text.substr(0, 100)),
+              "The server may be of another version: unmount and mount again.");
+}
+
 std::string encode_error(const Error& error) {
   return dumped(Json{{"error", json_of(error)}});
 }

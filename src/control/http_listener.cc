@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/http_listener.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/limits.h"
 
 namespace shoal::control {
+namespace {
+
+// Not SO_REUSEPORT, the library's own choice: two processes would share a port without knowing it.
+void reuse_address(int socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+}  // namespace
 
 HttpListener::HttpListener(const Bounds& bounds) {
   // Owned by the library.
   http_.new_task_queue = [threads = bounds.threads] {
     return new HttpPool(threads, limits::kConnectionsWaiting);
   };
+  http_.set_socket_options(reuse_address);
   http_.set_read_timeout(bounds.read_timeout);
   http_.set_write_timeout(limits::kSocketTimeout);
   http_.set_keep_alive_max_count(1);
@@ -36,6 +47,10 @@ HttpListener::~HttpListener() {
   if (!socket_.empty()) unlink(socket_.c_str());
 }
 
+void HttpListener::PatientServer::widen_queue() {
+  ::listen(svr_sock_, limits::kConnectionsQueued);
+}
+
 Result<void> HttpListener::listen_on(const std::filesystem::path& socket) {
   SHOAL_TRY(auto name, SocketPath::of(socket));
   name_.emplace(std::move(name));
@@ -48,6 +63,7 @@ Result<void> HttpListener::listen_on(const std::filesystem::path& socket) {
   if (!bound)
     return fail(ErrorCode::io, "socket " + socket.string() + ": cannot be bound",
                 "Check that its directory exists and can be written.");
+  http_.widen_queue();
   socket_ = socket;
   thread_ = std::thread([this] { http_.listen_after_bind(); });
   return {};
@@ -61,6 +77,7 @@ Result<int> HttpListener::listen_on(const std::string& host, int port) {
     return fail(ErrorCode::io,
                 "address " + host + ":" + std::to_string(port) + ": cannot be listened on",
                 "It is in use, or no address of this machine: name another one.");
+  http_.widen_queue();
   thread_ = std::thread([this] { http_.listen_after_bind(); });
   return bound;
 }

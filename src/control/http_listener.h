@@ -39,7 +39,13 @@ class HttpListener {
   [[nodiscard]] Result<int> listen_on(const std::string& host, int port);
 
  private:
-  httplib::Server http_;
+  // Clients that come at the same moment wait for their turn: httplib lets five of them.
+  class PatientServer final : public httplib::Server {
+   public:
+    void widen_queue();
+  };
+
+  PatientServer http_;
   std::filesystem::path socket_;  // empty: not a unix socket
   std::optional<SocketPath> name_;
   std::thread thread_;

@@ -2,10 +2,10 @@
 #include "control/http_server.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "control/commands.h"
 #include "control/http_listener.h"
+#include "control/tcp_address.h"
 
 namespace shoal::control {
 namespace {
@@ -26,31 +26,6 @@ HttpQuestion question_of(const httplib::Request& request) {
                         .request_id = request_id_of(request)};
   for (const auto& [name, value] : request.params) question.parameters.emplace_back(name, value);
   return question;
-}
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-Result<Address> parse_address(const std::string& text) {
-  const auto refuse = [&] {
-    return fail(ErrorCode::bad_input, "address " + text + ": not of the form HOST:PORT",
-                "Write it like 127.0.0.1:9464, [::1]:9464, or :9464 for all addresses.");
-  };
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return refuse();
-  Address address{.host = text.substr(0, colon), .port = 0};
-  const char* end = text.data() + text.size();
-  const auto [rest, status] = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (status != std::errc{} || rest != end || address.port < 0 || address.port > 65535)
-    return refuse();
-  if (address.host.starts_with('[') && address.host.ends_with(']'))
-    address.host = address.host.substr(1, address.host.size() - 2);
-  else if (address.host.find(':') != std::string::npos)
-    return refuse();
-  if (address.host.empty()) address.host = "0.0.0.0";
-  return address;
 }
 
 }  // namespace
@@ -115,7 +90,7 @@ class HttpServer::Impl {
   }
 
   Result<void> start(const std::filesystem::path& socket) { return listener_.listen_on(socket); }
-  Result<void> start(const Address& address) {
+  Result<void> start(const TcpAddress& address) {
     SHOAL_TRY(port_, listener_.listen_on(address.host, address.port));
     return {};
   }
@@ -137,7 +112,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::on_socket(const std::filesystem:
 Result<std::unique_ptr<HttpServer>> HttpServer::on_address(const std::string& address,
                                                            const Options& options,
                                                            Handler handler) {
-  SHOAL_TRY(const Address parsed, parse_address(address));
+  SHOAL_TRY(const TcpAddress parsed, parse_tcp_address(address));
   auto impl = std::make_unique<Impl>(options, std::move(handler));
   SHOAL_CHECK_OK(impl->start(parsed));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));

@@ -46,7 +46,7 @@ class HttpServer {
   // by an earlier process. Fails with io when it cannot listen, or as SocketPath::of.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> on_socket(
       const std::filesystem::path& socket, const Options& options, Handler handler);
-  // On "127.0.0.1:9464", "[::1]:9464" or ":9464" (all addresses). Fails with bad_input, io.
+  // On an address as parse_tcp_address() takes it. Fails with bad_input, io.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> on_address(const std::string& address,
                                                                       const Options& options,
                                                                       Handler handler);

@@ -14,6 +14,8 @@
 #include "control/http_server.h"
 #include "control/jobs.h"
 #include "control/limits.h"
+#include "control/log_control.h"
+#include "control/metrics.h"
 
 namespace shoal::control {
 namespace {
@@ -78,7 +80,10 @@ class Server::Impl {
       response.set_content(encode_prefetch(current().prefetch), kJson);
     });
     http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(prometheus_text(current()), "text/plain; version=0.0.4");
+      response.set_content(server_metrics(current()), kMetricsContentType);
+    });
+    http_.Get("/log", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(log_state(), kJson);
     });
     http_.Get("/jobs", [this](const httplib::Request&, httplib::Response& response) {
       std::string text;
@@ -104,6 +109,13 @@ class Server::Impl {
                    else
                      answer(response, jobs_.start(std::move(*spec)), 202);
                  });
+    http_.Put("/log", [](const httplib::Request& request, httplib::Response& response) {
+      const auto changed = change_log_level(request.body);
+      if (!changed)
+        answer(response, changed.error());
+      else
+        response.set_content(*changed, kJson);
+    });
     http_.Post("/order", [this](const httplib::Request& request, httplib::Response& response) {
       const auto order = decode_order(request.body);
       const auto announced = order ? orders_.announce(*order) : Result<void>(fail(order.error()));

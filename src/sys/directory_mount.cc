@@ -28,7 +28,7 @@ std::string link_of(const Fd& fd) {
 
 Result<NamedDirectory> NamedDirectory::open(const fs::path& path) {
   const std::string text = path.string();
-  if (!path.is_absolute() || path.lexically_normal() != path || !path.has_filename() ||
+  if (!path.is_absolute() || path.lexically_normal().string() != text || !path.has_filename() ||
       text.find('\0') != std::string::npos)
     return fail(ErrorCode::bad_input,
                 "directory \"" + text.substr(0, 200) + "\": not an absolute path in normal form",

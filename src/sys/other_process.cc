@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/other_process.h"
 
-#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <string>
+
+#include "sys/pidfd.h"
 
 namespace shoal::sys {
 namespace {
@@ -20,7 +19,7 @@ std::string name_of(pid_t pid) {
 }  // namespace
 
 Result<OtherProcess> OtherProcess::open(pid_t pid) {
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  Fd pidfd = open_pidfd(pid);
   if (pidfd.valid()) return OtherProcess(pid, std::move(pidfd));
   // EINVAL: no process has such a number.
   if (errno == ESRCH || errno == EINVAL)
@@ -29,22 +28,11 @@ Result<OtherProcess> OtherProcess::open(pid_t pid) {
 }
 
 Result<void> OtherProcess::signal(int number) const {
-  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0) != 0 && errno != ESRCH)
-    return fail(errno_error(errno, "signal " + name_of(pid_)));
-  return {};
+  return send_signal(pidfd_.get(), pid_, number);
 }
 
 bool OtherProcess::wait(Duration patience) const {
-  const auto end = std::chrono::steady_clock::now() + patience;
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        std::max(end - std::chrono::steady_clock::now(), Duration::zero()));
-    pollfd entry{pidfd_.get(), POLLIN, 0};
-    const int ready =
-        ::poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 1 << 30)));
-    if (ready >= 0) return ready > 0;
-    if (errno != EINTR) return false;
-  }
+  return has_ended(pidfd_.get(), patience).value_or(false);
 }
 
 Result<Fd> OtherProcess::copy_descriptor(int fd) const {

@@ -2,31 +2,20 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
 #include "base/assert.h"
+#include "sys/pidfd.h"
 
 namespace shoal::sys {
 namespace {
-
-int open_pidfd(pid_t pid) {
-  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-}
-
-bool has_ended(int pidfd) {
-  pollfd entry{pidfd, POLLIN, 0};
-  return poll(&entry, 1, 0) > 0;
-}
 
 // posix_spawn's two attribute objects, destroyed whatever happens.
 struct SpawnPlan {
@@ -106,7 +95,7 @@ Result<Process> Process::spawn(const SpawnOptions& options) {
       posix_spawnp(&pid, arguments[0], &plan.actions, &plan.attributes, arguments.data(), environ);
   if (error != 0) return fail(errno_error(error, "start " + options.arguments[0]));
   // The child is ours and unreaped, so its id cannot mean another process.
-  Fd pidfd(open_pidfd(pid));
+  Fd pidfd = open_pidfd(pid);
   if (!pidfd.valid()) {
     const int pidfd_error = errno;
     kill(pid, SIGKILL);
@@ -118,17 +107,8 @@ Result<Process> Process::spawn(const SpawnOptions& options) {
 
 Result<std::optional<ExitStatus>> Process::wait(Duration patience) {
   if (status_) return status_;
-  const auto end = std::chrono::steady_clock::now() + patience;
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        std::max(end - std::chrono::steady_clock::now(), Duration::zero()));
-    pollfd entry{pidfd_.get(), POLLIN, 0};
-    const int ready =
-        poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 1 << 30)));
-    if (ready == 0) return std::optional<ExitStatus>();
-    if (ready > 0) break;
-    if (errno != EINTR) return fail(errno_error(errno, "wait for process " + std::to_string(pid_)));
-  }
+  SHOAL_TRY(const bool ended, has_ended(pidfd_.get(), patience));
+  if (!ended) return std::optional<ExitStatus>();
   int raw = 0;
   if (waitpid(pid_, &raw, 0) != pid_)
     return fail(errno_error(errno, "wait for process " + std::to_string(pid_)));
@@ -140,9 +120,7 @@ Result<std::optional<ExitStatus>> Process::wait(Duration patience) {
 }
 
 Result<void> Process::signal(int number) const {
-  if (syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0) != 0 && errno != ESRCH)
-    return fail(errno_error(errno, "signal process " + std::to_string(pid_)));
-  return {};
+  return send_signal(pidfd_.get(), pid_, number);
 }
 
 Result<std::filesystem::path> self_executable() {
@@ -157,8 +135,8 @@ Result<std::filesystem::path> self_executable() {
 
 bool pid_alive(pid_t pid) {
   if (pid <= 0) return false;
-  const Fd pidfd(open_pidfd(pid));
-  if (pidfd.valid()) return !has_ended(pidfd.get());
+  const Fd pidfd = open_pidfd(pid);
+  if (pidfd.valid()) return !has_ended(pidfd.get(), Duration::zero()).value_or(false);
   // EPERM, EMFILE and the like: there is such a process, or we cannot tell; ESRCH: there is none.
   return errno != ESRCH && (kill(pid, 0) == 0 || errno == EPERM);
 }

@@ -25,7 +25,7 @@ LAYERS = {
     "volume": {"base", "sys", "http", "format", "store", "index", "image", "cache", "fetch", "prefetch"},
     "upload": {"base", "sys", "http", "format", "store"},
     "frontend/fuse": {"base", "sys", "volume"},
-    "control": {"base", "volume"},
+    "control": {"base", "sys", "volume"},
     "agent": {"base", "sys", "store", "volume", "control", "frontend/fuse"},
     "csi": {"base", "sys", "control", "agent"},
     "devbucket": {"base", "store"},

@@ -15,7 +15,8 @@
 namespace shoal::fuse {
 
 // Starts `keeper_command` ("shoal keeper"; gets "--options-fd N --report-fd N" added) and waits
-// until the mount is usable or has failed; then nothing of it is left. Errors are the keeper's.
+// until the mount is usable or has failed; then nothing of it is left. Errors are the keeper's. The
+// keeper is a child in a session of its own: a caller that lives on reaps it when it ends.
 [[nodiscard]] Result<MountState> mount(const KeeperOptions& options,
                                        const std::vector<std::string>& keeper_command);
 
@@ -64,11 +65,11 @@ struct AdoptOptions {
 // first: nobody but its parent learns how it ends, and an upgrade is to replace it anyway.
 //
 // On failure the mount stays as it is, unserved: try again, or close the descriptor (readers then
-// get EIO) and unmount(force). Errors: not_found (no such mount, or it was unmounted meanwhile),
-// precondition (its keeper lives; or another adoption is under way), unavailable (the connection
-// has ended: only unmount() is left), unsupported (made by a version that kept no options), corrupt
-// (state, session or options unreadable), bad_input (the descriptor is of no FUSE mount, or of
-// another one); and why the server does not start.
+// get an error) and unmount(force). Errors: not_found (no such mount, or it was unmounted
+// meanwhile), precondition (its keeper lives; or another adoption is under way), unavailable (the
+// connection has ended: only unmount() is left), unsupported (made by a version that kept no
+// options), corrupt (state, session or options unreadable), bad_input (the descriptor is of no FUSE
+// mount, or of another one); and why the server does not start.
 [[nodiscard]] Result<MountState> adopt(const std::filesystem::path& runtime_directory,
                                        const std::filesystem::path& mount_point,
                                        const sys::Fd& fuse,

@@ -12,6 +12,7 @@ std::vector<std::string> ServeCommand::arguments() const {
   const auto append = [&](const char* name, const std::string& value) {
     if (!value.empty()) command.insert(command.end(), {name, value});
   };
+  append("--metrics-address", metrics_address);
   append("--profile", profile);
   append("--credentials-file", credentials_file.string());
   append("--cache-size", cache_size);

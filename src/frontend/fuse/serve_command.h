@@ -15,6 +15,7 @@ struct ServeCommand {
   std::filesystem::path program;
   std::filesystem::path volume;
   std::filesystem::path control_socket;
+  std::string metrics_address = {};
   std::string profile = {};
   std::filesystem::path credentials_file = {};
   std::string cache_size = {};

@@ -145,6 +145,7 @@ Result<void> Client::Exchange::on_body(ByteSpan bytes) {
   } else {
     received_ += bytes.size();
     taken = call_.sink->on_bytes(bytes);
+    sink_failed_ = !taken;
   }
   refused_by_us_ = !taken;
   return taken;
@@ -162,6 +163,7 @@ Result<Answer> Client::Exchange::outcome(Result<void> result) {
     return fail(std::move(error).with_note(fmt::format(" [request {}]", request_id())));
   };
   if (!result) {
+    if (sink_failed_) return fail(std::move(result).error());  // the caller's own words
     if (refused_by_us_) return with_request(std::move(result).error());
     return with_request(std::move(result).error().with_context(what()));
   }

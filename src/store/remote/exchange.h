@@ -52,6 +52,7 @@ class Client::Exchange final : public http::ResponseSink {
   std::uint64_t signed_generation_ = 0;
   Answer answer_;
   std::uint64_t received_ = 0;
+  bool sink_failed_ = false;
   bool refused_by_us_ = false;  // on_head or on_body returned an error, which is complete as it is
 };
 

@@ -110,7 +110,7 @@ def reboot():
     shutil.rmtree(targets[1])
     os.makedirs(agent.runtime)
     agent.start()
-    check("without its keys it waits, and says for what", until(lambda: (agent.report("v").get("error") or {}).get("code") == "permission", 10)
+    check("without its keys it waits, and says for what", until(lambda: (agent.report("v").get("error") or {}).get("code") == "permission denied", 10)
           and agent.phase("v") == "repairing", agent.report("v"))
     status, answer = agent.publish("v", targets[0])
     check("meanwhile it is not shown as a plain directory", status == 503 and not is_mounted(targets[0]), answer)

@@ -38,11 +38,10 @@ def requests():
     }
     for name, body in cases.items():
         status, answer = agent.ask("POST", "/attach", body)
-        check(f"{name} is refused", status == 400 and answer["error"]["code"] == "bad_input" and answer["error"]["message"], (status, answer))
+        check(f"{name} is refused", status == 400 and answer["error"]["code"] == "bad input" and answer["error"]["message"], (status, answer))
     status, answer = agent.ask("POST", "/attach", "x" * (3 << 20))
     check("a body of 3 MiB is refused", status in (400, 413), (status, answer))
-    status, answer = agent.ask("POST", "/attach", iter([b"{}"]), headers={"Transfer-Encoding": "chunked"}) \
-        if False else agent.ask("POST", "/nonsense", {})
+    status, answer = agent.ask("POST", "/nonsense", {})
     check("an address that is none is refused", status == 404, (status, answer))
     raw = socket.socket(socket.AF_UNIX)
     raw.settimeout(20)
@@ -50,7 +49,7 @@ def requests():
     raw.sendall(b"POST /attach HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"5\r\naaaaa\r\n" * 1000)
     check("a body without a length is refused", b" 411 " in raw.recv(4096))
     raw.close()
-    silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(40)]
     for one in silent:
         one.connect(agent.socket)
     check("clients that say nothing keep nobody out", agent.ask("GET", "/healthz", timeout=5)[0] == 200)
@@ -60,7 +59,7 @@ def requests():
     small = Agent("small", flags=["--max-volumes", "1"]).start()
     small.ready("one")
     answer = small.attach("two")
-    check("more volumes than the bound are refused", answer.get("error", {}).get("code") == "limit", answer)
+    check("more volumes than the bound are refused", answer.get("error", {}).get("code") == "limit reached", answer)
     answer = small.attach("one", spec={"cache_size": "1G"})
     check("other options for a volume that is attached are refused", answer["error"]["code"] == "precondition failed", answer)
     small.finish()
@@ -116,7 +115,8 @@ def targets():
     own = f"{home}/by-hand"
     os.makedirs(own)
     env = {**os.environ, "SHOAL_RUNTIME": agent.runtime}
-    subprocess.run([SHOAL, "mount", "s3://b/data", own, "--endpoint", ENDPOINT], env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([SHOAL, "mount", "s3://b/data", own, "--endpoint", ENDPOINT], env=env, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     status, answer = agent.unpublish("nobody", own)
     check("a mount made by hand is not taken away", status == 409 and is_mounted(own), answer)
     status = subprocess.run([SHOAL, "status"], env=env, capture_output=True, text=True).stdout

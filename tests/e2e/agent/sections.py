@@ -12,7 +12,7 @@ import using
 
 SECTIONS = [using.life, using.many, using.sharing, using.keys, using.hints, bringing_back.kills,
             bringing_back.descriptors, bringing_back.reboot, bringing_back.upgrade, lasting.listing,
-            lasting.ageing, lasting.full_disk, refusals.requests, refusals.targets, refusals.agents]
+            lasting.ageing, lasting.full_disk, lasting.cgroup, refusals.requests, refusals.targets, refusals.agents]
 
 if __name__ == "__main__":
     wanted = sys.argv[1:]

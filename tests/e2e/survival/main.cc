@@ -2,7 +2,9 @@
 // The test program is also the two programs under test: `survival_test keeper ...` is the keeper
 // and `survival_test serve ...` the server, as `shoal keeper` and `shoal serve` are.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <string_view>
 
@@ -20,7 +22,13 @@ std::string option(int argc, char** argv, std::string_view name, std::string fal
   return fallback;
 }
 
+// For a test that wants a server to say the file system is gone while it is not.
+extern "C" void end_as_if_disconnected(int) {
+  ::_exit(fuse::kExitDisconnected);
+}
+
 int serve_verb(int argc, char** argv) {
+  std::signal(SIGUSR1, end_as_if_disconnected);
   const auto number = [&](const char* name, const char* fallback) {
     return std::stoi(option(argc, argv, name, fallback));
   };

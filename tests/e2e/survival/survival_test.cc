@@ -12,106 +12,17 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
-#include <iostream>
 #include <thread>
 
-#include "e2e/survival/dataset.h"
-#include "frontend/fuse/host_check.h"
-#include "frontend/fuse/mount.h"
-#include "sys/file.h"
-#include "sys/mount.h"
+#include "e2e/survival/mount_test.h"
 
 namespace shoal::survival {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Polls until `condition` holds; the bound only ends a test that has failed.
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    ::poll(nullptr, 0, 5);
-  }
-  return true;
-}
-
-class Survival : public testing::Test {
- public:
-  static void SetUpTestSuite() {
-    if (fuse::check_kernel()) dataset = new Dataset;
-  }
-  static void TearDownTestSuite() {
-    delete dataset;
-    dataset = nullptr;
-  }
-
+class Survival : public MountTest {
  protected:
-  void SetUp() override {
-    if (const auto able = fuse::check_kernel(); !able) GTEST_SKIP() << able.error().to_string();
-    mount_point_ = dataset->directory() / "mnt";
-    runtime_ = dataset->directory() / "run";
-    fs::create_directories(mount_point_);
-    fs::remove(dataset->directory() / "log");
-  }
-  void TearDown() override {
-    if (dataset == nullptr) return;
-    if (fs::exists(paths().state))
-      if (const auto gone = fuse::unmount(runtime_, mount_point_, true); !gone)
-        ADD_FAILURE() << gone.error().to_string();
-    expect_nothing_left();
-    if (HasFailure()) std::cerr << log_text();
-  }
-
-  static std::vector<std::string> self(std::initializer_list<std::string> words) {
-    std::vector<std::string> command{"/proc/self/exe"};
-    command.insert(command.end(), words);
-    return command;
-  }
-  fuse::KeeperOptions options(std::initializer_list<std::string> extra = {}) const {
-    fuse::KeeperOptions options;
-    options.mount_point = mount_point_;
-    options.runtime_directory = runtime_;
-    options.volume = "/nowhere";
-    options.source = "s3://bucket/prefix";
-    options.server_command = self({"serve", "--image", dataset->image().string()});
-    options.server_command.insert(options.server_command.end(), extra);
-    options.log_file = dataset->directory() / "log";
-    return options;
-  }
-  fuse::MountState mount(const fuse::KeeperOptions& how) {
-    auto state = fuse::mount(how, self({"keeper"}));
-    EXPECT_TRUE(state) << state.error().to_string();
-    return state ? *state : fuse::MountState{};
-  }
-  fuse::MountPaths paths() const { return fuse::mount_paths(runtime_, mount_point_); }
-  fuse::MountState state() const {
-    return fuse::load_mount_state(paths().state).value_or(fuse::MountState{});
-  }
-  std::string log_text() const {
-    return sys::read_text_file(dataset->directory() / "log", 8u << 20).value_or("");
-  }
-  void expect_nothing_left() const {
-    EXPECT_FALSE(*sys::is_mount_point(mount_point_));
-    EXPECT_FALSE(*sys::is_mount_point(paths().fuse));
-    EXPECT_FALSE(fs::exists(paths().state));
-    EXPECT_FALSE(fs::exists(paths().lock));
-    EXPECT_FALSE(fs::exists(paths().directory));
-  }
-  // Kills the server and waits until another one runs.
-  void kill_server() const {
-    const auto victim = state().server;
-    ASSERT_GT(victim.pid, 0);
-    ASSERT_EQ(::kill(victim.pid, SIGKILL), 0);
-    ASSERT_TRUE(eventually([&] {
-      const auto now = state().server;
-      return now.pid > 0 && !(now == victim) && fuse::is_alive(now);
-    }));
-  }
-  void expect_exact(const ReadAllResult& result) const {
-    EXPECT_EQ(result.files, dataset->files().size());
-    for (const std::string& error : result.errors) ADD_FAILURE() << error;
-  }
   // Reads everything in four threads while the server is killed five times.
   void read_through_five_kills() {
     std::atomic<std::uint64_t> progress{0};
@@ -131,13 +42,7 @@ class Survival : public testing::Test {
     expect_exact(result);
     EXPECT_EQ(state().server_restarts, 5u);
   }
-
-  static Dataset* dataset;
-  fs::path mount_point_;
-  fs::path runtime_;
 };
-
-Dataset* Survival::dataset = nullptr;
 
 TEST_F(Survival, five_kills_of_the_server_are_not_noticed_by_readers) {
   const auto mounted = mount(options({"--delay-us", "1000"}));

@@ -10,12 +10,15 @@
 #include <fstream>
 
 #include "base/log_limit.h"
+#include "frontend/fuse/adoption.h"
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/buffer_pool.h"
 #include "frontend/fuse/child_task.h"
+#include "frontend/fuse/connection.h"
 #include "frontend/fuse/holders.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/keeper.h"
+#include "frontend/fuse/log_file.h"
 #include "frontend/fuse/mount.h"
 #include "frontend/fuse/read_errors.h"
 #include "frontend/fuse/report.h"
@@ -68,10 +71,14 @@ TEST(Session, survives_its_file_and_refuses_others) {
   const Session session{.minor = 40, .flags = protocol::kHasResend | 5, .max_pages = 256};
   ASSERT_TRUE(save_session(directory / "s", session));
   EXPECT_EQ(*load_session(directory / "s"), session);
+  Session with_image = session;
+  with_image.image = {.generation = 3, .listed_at = 1'700'000'000, .image_bytes = 1ull << 40};
+  EXPECT_EQ(*decode_session(encode_session(with_image)), with_image);
   for (const char* text :
        {"", "{}", "[]", "{\"version\":2,\"minor\":1,\"flags\":1,\"max_pages\":1}",
         "{\"version\":1,\"minor\":-1,\"flags\":1,\"max_pages\":1}",
         "{\"version\":1,\"minor\":1,\"flags\":1,\"max_pages\":0}",
+        "{\"version\":1,\"minor\":1,\"flags\":1,\"max_pages\":1,\"image\":{}}",
         "{\"version\":1,\"minor\":1,\"flags\":1,\"max_pages\":65536}"})
     EXPECT_EQ(decode_session(text).error().code(), ErrorCode::corrupt) << text;
 }
@@ -159,6 +166,35 @@ TEST(ReadErrors, a_flood_of_one_kind_is_cut_and_hides_no_other) {
       << text;
 }
 
+TEST(LogFile, is_cut_at_its_bound_and_what_was_in_it_kept_once) {
+  char name[] = "/tmp/shoal-log-XXXXXX";
+  const std::filesystem::path directory = mkdtemp(name);
+  const auto log = directory / "server.log";
+  std::ofstream writer(log, std::ios::app);
+  const auto text_of = [](const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_FALSE(bound_log_file(directory / "none", 10));
+  writer << "0123456789" << std::flush;
+  EXPECT_FALSE(bound_log_file(log, 10));
+  for (const char* line : {"first", "second"}) {
+    writer << line << std::flush;
+    const std::string before = text_of(log);
+    if (before.size() <= 10) writer << "0123456789" << std::flush;
+    EXPECT_TRUE(bound_log_file(log, 10));
+    EXPECT_EQ(std::filesystem::file_size(log), 0u);
+    EXPECT_NE(text_of(directory / "server.log.1").find(line), std::string::npos);
+  }
+  EXPECT_EQ(text_of(directory / "server.log.1"), "second0123456789");
+  writer << "the same writer goes on" << std::flush;
+  EXPECT_EQ(text_of(log), "the same writer goes on");
+  std::filesystem::remove(directory / "server.log.1");
+  std::filesystem::create_directories(directory / "server.log.1" / "in the way");
+  EXPECT_TRUE(bound_log_file(log, 10)) << "a copy that fails keeps the bound";
+  std::filesystem::remove_all(directory);
+}
+
 TEST(Reports, carry_a_value_or_the_whole_error) {
   EXPECT_EQ(*decode_report(encode_success("state")), "state");
   const auto failed =
@@ -225,11 +261,15 @@ TEST(KeeperOptions, survive_their_json_and_refuse_others) {
   options.server_command = {"shoal", "serve", "--x", "\"quoted\""};
   options.log_file = "/v/log";
   options.carrier = Carrier::file_buffered;
+  options.cgroup = "/sys/fs/cgroup/shoal";
   const auto decoded = decode_keeper_options(encode_keeper_options(options));
   ASSERT_TRUE(decoded) << decoded.error().to_string();
   EXPECT_EQ(decoded->mount_point, options.mount_point);
   EXPECT_EQ(decoded->server_command, options.server_command);
   EXPECT_EQ(decoded->carrier, options.carrier);
+  EXPECT_EQ(decoded->cgroup, options.cgroup);
+  options.server_command.clear();
+  EXPECT_FALSE(decode_keeper_options(encode_keeper_options(options)));
   for (const char* text : {"", "{}", "[]", "{\"mount_point\":3}"})
     EXPECT_EQ(decode_keeper_options(text).error().code(), ErrorCode::bad_input) << text;
   EXPECT_EQ(carrier_named("tape").error().code(), ErrorCode::bad_input);
@@ -260,6 +300,9 @@ MountState sample_state() {
   state.resend = true;
   state.mounted_at = 1700000000;
   state.mount_id = 42;
+  state.erofs_device = "0:51";
+  state.fuse_device = "0:50";
+  state.adoptions = 2;
   state.unmount_error = "why\n";
   return state;
 }
@@ -276,6 +319,21 @@ TEST(MountState, survives_its_file_and_refuses_others) {
   std::string other = text;
   other.replace(other.find("\"pid\": 7"), 8, "\"pid\": -7");
   EXPECT_FALSE(decode_mount_state(other));
+}
+
+TEST(MountState, of_an_earlier_version_lacks_what_came_later) {
+  std::string text = encode_mount_state(sample_state());
+  for (const char* field : {"erofs_device", "fuse_device", "adoptions"}) {
+    const std::size_t at = text.find("\"" + std::string(field));
+    text.erase(at, text.find('\n', at) + 1 - at);
+  }
+  const auto decoded = decode_mount_state(text);
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_EQ(decoded->erofs_device, "");
+  EXPECT_EQ(decoded->adoptions, 0u);
+  std::string other = encode_mount_state(sample_state());
+  other.replace(other.find("\"0:50\""), 6, "50");
+  EXPECT_FALSE(decode_mount_state(other)) << "of another type is not the same as missing";
 }
 
 TEST(ProcessId, is_of_one_process_only) {
@@ -300,6 +358,30 @@ TEST(ListMounts, drops_state_files_of_which_nothing_is_left) {
   EXPECT_FALSE(fs::exists(paths.state));
   EXPECT_TRUE(fs::exists(directory / "mounts/other.json"));
   EXPECT_TRUE(list_mounts(directory / "missing")->empty());
+}
+
+TEST(Adoption, keeps_options_for_their_owner_alone) {
+  const Directory directory;
+  const auto paths = mount_paths(directory.path(), "/mnt/data");
+  fs::create_directories(paths.directory);
+  EXPECT_EQ(load_options(paths).error().code(), ErrorCode::unsupported);
+  KeeperOptions options;
+  options.mount_point = "/mnt/data";
+  options.server_command = {"shoal", "serve"};
+  ASSERT_TRUE(save_options(paths, options));
+  EXPECT_EQ(fs::status(paths.options).permissions(), fs::perms(0600));
+  EXPECT_EQ(load_options(paths)->server_command, options.server_command);
+  std::ofstream(paths.options) << "{";
+  EXPECT_EQ(load_options(paths).error().code(), ErrorCode::corrupt);
+}
+
+TEST(Connection, of_what_is_no_mounted_fuse_device_is_none) {
+  EXPECT_FALSE(is_connected(-1));
+  const sys::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  EXPECT_FALSE(is_fuse_device(null.get()));
+  EXPECT_FALSE(is_fuse_device(-1));
+  EXPECT_EQ(device_of(null.get()), std::nullopt);
+  EXPECT_TRUE(abort_connection(-1, "0:1")) << "a connection that has ended needs no end";
 }
 
 TEST(Holders, of_a_directory_are_named_with_the_reason) {

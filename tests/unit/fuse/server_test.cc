@@ -32,6 +32,7 @@ std::byte byte_at(std::uint64_t offset) {
 // Holds reads until release() lets their completions run.
 class HeldVolume final : public Volume {
  public:
+  std::uint64_t generation = 1;
   ~HeldVolume() override { release(); }
   void lend_a_loop() {
     auto thread = sys::LoopThread::start("lent", {});
@@ -39,7 +40,11 @@ class HeldVolume final : public Volume {
     lent_ = std::move(*thread);
   }
   sys::Loop* loop() override { return lent_ ? &lent_->loop() : nullptr; }
-  VolumeInfo info() const override { return {}; }
+  VolumeInfo info() const override {
+    VolumeInfo info;
+    info.generation = generation;
+    return info;
+  }
   std::uint64_t size() const override { return kImageBytes; }
   void read(std::uint64_t offset, std::span<std::byte> target,
             std::chrono::steady_clock::time_point, ReadDone done) override {
@@ -344,6 +349,19 @@ TEST_P(ServerTest, ignores_a_malformed_request) {
   send(bytes);
   send(request_bytes(FUSE_GETATTR, 20, 2));
   EXPECT_EQ(header_of(receive()).unique, 20u);
+}
+
+TEST_P(ServerTest, a_volume_that_was_listed_anew_is_not_shown_through_an_older_mount) {
+  begin_session(true);
+  stop();
+  volume_.generation = 2;
+  const ServerOptions options{.fuse_fd = device_.get(), .session_file = directory_ / "session"};
+  const auto refused = Server::create(volume_, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::precondition);
+  EXPECT_NE(refused.error().message().find("generation 1"), std::string::npos);
+  volume_.generation = 1;
+  EXPECT_TRUE(Server::create(volume_, options));
 }
 
 INSTANTIATE_TEST_SUITE_P(Loops, ServerTest, testing::Bool(),

@@ -11,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "temporary_directory.h"
@@ -175,6 +178,29 @@ TEST(LockFile, a_second_holder_is_told_who_has_it) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(LockFile::acquire(directory / "lock"));  // a dead holder's lock is free
+}
+
+TEST(LockFile, one_its_holder_removed_is_no_lock_for_who_had_opened_it) {
+  const TemporaryDirectory directory;
+  // Two that acquire and remove it by turns: were an unlinked file ever a lock, both would have it.
+  std::atomic<int> holders{0};
+  std::atomic<int> most{0};
+  const auto work = [&] {
+    for (int turns = 0; turns < 2000;) {
+      const auto lock = LockFile::acquire(directory / "lock");
+      if (!lock) continue;
+      ++turns;
+      most = std::max(most.load(), ++holders);
+      for (int i = 0; i < 10; ++i)
+        std::this_thread::yield();  // time for the other to believe it has the lock, too
+      --holders;
+      std::filesystem::remove(directory / "lock");
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  EXPECT_EQ(most, 1);
 }
 
 TEST(TextFile, a_longer_file_than_expected_is_refused_and_proc_files_are_read_whole) {
