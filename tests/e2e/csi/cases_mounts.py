@@ -201,18 +201,20 @@ def many_that_take_long(rig):
     threads = [threading.Thread(target=lambda volume=volume: answers.append(volume.stage(timeout=9))) for volume in volumes]
     for thread in threads:
         thread.start()
-    slowest = 0
-    while any(thread.is_alive() for thread in threads):
-        begun = time.monotonic()
-        expect(rig.probe(), "OK")
-        expect(ready.stats(), "OK")
-        expect(ready.publish("pod-2"), "OK")
-        expect(ready.unpublish("pod-2"), "OK")
-        slowest = max(slowest, time.monotonic() - begun)
-    assert slowest < 3, slowest
-    assert len(answers) == count and {answer.code for answer in answers} == {"ABORTED"}, answers
-    for volume in volumes:
-        until_ok(volume.unstage)
+    try:
+        slowest = 0
+        while any(thread.is_alive() for thread in threads):
+            begun = time.monotonic()
+            expect(rig.probe(), "OK")
+            expect(ready.stats(), "OK")
+            expect(ready.publish("pod-2"), "OK")
+            expect(ready.unpublish("pod-2"), "OK")
+            slowest = max(slowest, time.monotonic() - begun)
+        assert slowest < 3, slowest
+        assert len(answers) == count and {answer.code for answer in answers} == {"ABORTED"}, answers
+    finally:
+        for volume in volumes:
+            until_ok(volume.unstage)
     ready.take_away()
 
 
