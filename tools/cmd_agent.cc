@@ -103,7 +103,6 @@ Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
 
 int run_agent(const AgentFlags& flags, const Io& io) {
   catch_signals();
-  switch_log_level_on_signal();
   const auto done = run_until_stopped(flags, io);
   if (done) return kExitOk;
   complain(io, done.error());
@@ -152,7 +151,6 @@ outlive even the death of all processes behind them. Volumes end by being detach
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N")
       ->capture_default_str();
-  add_log_flags(*command);
   command->callback([flags, &io, &exit_code] { exit_code = run_agent(*flags, io); });
 }
 
