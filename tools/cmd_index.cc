@@ -7,10 +7,13 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "control/commands.h"
 #include "display.h"
 #include "flags.h"
 #include "index_report.h"
+#include "log_flags.h"
 #include "progress.h"
+#include "sys/cgroup.h"
 #include "target.h"
 
 namespace shoal::tools {
@@ -20,6 +23,7 @@ struct BuildFlags {
   std::string target;
   StoreFlags store;
   OwnerFlags owner;
+  std::filesystem::path cgroup;
   bool rebuild = false;
   bool json = false;
 };
@@ -37,7 +41,8 @@ nlohmann::ordered_json result_json(const Target& target, const volume::PrepareRe
           {"listing_seconds", result.listing_seconds},
           {"image_seconds", result.image_seconds},
           {"metadata_bytes", result.image.metadata_bytes},
-          {"image_bytes", result.image.image_bytes}};
+          {"image_bytes", result.image.image_bytes},
+          {"listed_at", result.generation.listed_at}};
 }
 
 void print_result(const Io& io, const Target& target, const volume::PrepareResult& result) {
@@ -69,19 +74,22 @@ int run_build(const BuildFlags& flags, const Io& io) {
     return kExitUsage;
   }
   catch_signals();
-  Result<volume::PrepareResult> result = [&] {
+  Result<volume::PrepareResult> result = [&]() -> Result<volume::PrepareResult> {
+    if (!flags.cgroup.empty()) SHOAL_CHECK_OK(sys::join_cgroup(flags.cgroup));
     // Piped output gets the JSON lines; a terminal gets the bar.
     const bool bar = io.err_is_terminal && io.out_is_terminal;
     ProgressView view(bar ? io.err : io.out, bar);
     return prepare_with_view(*target, *owner, flags.rebuild, io, view);
   }();
+  const bool json = flags.json || !io.out_is_terminal;
   if (!result) {
+    if (json) fmt::print(io.out, "{}\n", control::encode_error(result.error()));
     complain(io, result.error());
     if (result.error().code() == ErrorCode::canceled)
       complain(io, "what was listed so far is kept; run the same command again to go on");
     return kExitFailed;
   }
-  if (flags.json || !io.out_is_terminal)
+  if (json)
     fmt::print(io.out, "{}\n", result_json(*target, *result).dump());
   else
     print_result(io, *target, *result);
@@ -130,12 +138,16 @@ void add_index(CLI::App& app, const Io& io, int& exit_code) {
   shoal index build s3://b/p --endpoint http://127.0.0.1:9000 --volume /data/bars
 
 A build that was interrupted (Ctrl-C, kill -9, power) goes on where it stopped. On a terminal a bar
-shows the progress; elsewhere one JSON line per second goes to standard output.)");
+shows the progress; elsewhere one JSON line per second goes to standard output, and at last one with
+the result, or with what went wrong.)");
   build_command->add_option("target", build->target, "URL of the dataset, or a volume's directory")
       ->required();
   build_command->add_flag("--rebuild", build->rebuild, "List again although the index is finished");
   build_command->add_flag("--json", build->json, "The result as one JSON line, on a terminal too");
+  // For the agent, whose children are to outlive its container.
+  build_command->add_option("--cgroup", build->cgroup)->group("");
   add_store_flags(*build_command, build->store);
+  add_log_flags(*build_command);
   add_owner_flags(*build_command, build->owner);
   build_command->callback([build, &io, &exit_code] { exit_code = run_build(*build, io); });
 

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "frontend/fuse/keeper.h"
+#include "log_flags.h"
 
 namespace shoal::tools {
 
@@ -20,6 +21,7 @@ void add_keeper(CLI::App& app, const Io&, int& exit_code) {
   command->add_option("--report-fd", flags->report_fd)->required();
   command->add_option("--adopt-fd", flags->adopt_fd);
   command->callback([flags, &exit_code] {
+    switch_log_level_on_signal();
     exit_code = fuse::keeper_main(flags->options_fd, flags->report_fd, flags->adopt_fd);
   });
 }

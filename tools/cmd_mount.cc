@@ -11,17 +11,20 @@
 
 #include "base/bytes.h"
 #include "commands.h"
+#include "control/metrics_endpoint.h"
 #include "display.h"
 #include "flags.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
+#include "frontend/fuse/serve_command.h"
 #include "hint_flags.h"
+#include "log_flags.h"
 #include "places.h"
 #include "progress.h"
-#include "resource_limit.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "target.h"
+#include "volume/resource_limit.h"
 
 namespace shoal::tools {
 namespace {
@@ -34,40 +37,37 @@ struct MountFlags {
   HintFlags hints;
   OwnerFlags owner;
   std::string carrier = "automatic";
+  std::string metrics_address;
   bool foreground = false;
 };
 
-void append_flag(std::vector<std::string>& command, const char* name, const std::string& value) {
-  if (value.empty()) return;
-  command.emplace_back(name);
-  command.push_back(value);
-}
-
-// argv of the server. It holds no secret: the server looks the keys up as this process would.
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
                                         const HintFlags& hints, const Target& target,
                                         const fuse::MountPaths& paths) {
-  std::vector<std::string> command{program,
-                                   "serve",
-                                   "--volume",
-                                   target.volume.string(),
-                                   "--control-socket",
-                                   paths.control_socket.string(),
-                                   "--io-timeout",
-                                   std::to_string(flags.read.io_timeout_s)};
-  append_flag(command, "--profile", flags.store.profile);
-  append_flag(command, "--credentials-file", flags.store.credentials_file.string());
-  append_flag(command, "--cache-size", flags.read.cache_size);
-  append_flag(command, "--buffer-size", flags.read.buffer_size);
-  append_flag(command, "--resource-limit", flags.read.resource_limit);
-  append_flag(command, "--max-bandwidth", flags.read.bytes_per_second);
-  if (flags.read.requests_in_flight > 0)
-    append_flag(command, "--max-requests", std::to_string(flags.read.requests_in_flight));
-  if (flags.read.requests_per_second > 0)
-    append_flag(command, "--max-qps", fmt::format("{}", flags.read.requests_per_second));
-  if (flags.read.no_prefetch) command.emplace_back("--no-prefetch");
-  for (std::string& argument : hints.arguments()) command.push_back(std::move(argument));
-  return command;
+  const fuse::ServeCommand command{.program = program,
+                                   .volume = target.volume,
+                                   .control_socket = paths.control_socket,
+                                   .metrics_address = flags.metrics_address,
+                                   .profile = flags.store.profile,
+                                   .credentials_file = flags.store.credentials_file,
+                                   .cache_size = flags.read.cache_size,
+                                   .buffer_size = flags.read.buffer_size,
+                                   .resource_limit = flags.read.resource_limit,
+                                   .max_bandwidth = flags.read.bytes_per_second,
+                                   .max_requests = flags.read.requests_in_flight,
+                                   .max_qps = flags.read.requests_per_second,
+                                   .io_timeout_seconds = flags.read.io_timeout_s,
+                                   .no_prefetch = flags.read.no_prefetch,
+                                   .more = hints.arguments()};
+  return command.arguments();
+}
+
+// Said now, rather than in the server's log: an address that is none, or that is taken.
+Result<void> check_metrics_address(const std::string& address) {
+  if (address.empty()) return {};
+  SHOAL_TRY(const auto probe,
+            control::MetricsEndpoint::start(address, [] { return std::string(); }));
+  return {};
 }
 
 Result<void> refuse_second_mount(const Target& target) {
@@ -95,6 +95,7 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
   SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
   SHOAL_CHECK_OK(fuse::check_not_covered(target.volume, "volume", mount_point));
   SHOAL_CHECK_OK(refuse_second_mount(target));
+  SHOAL_CHECK_OK(check_metrics_address(flags.metrics_address));
   warn_when_not_empty(mount_point, io);
   catch_signals();
   SHOAL_TRY(const auto prepared, prepare_with_progress(target, owner, /*rebuild=*/false, io));
@@ -195,7 +196,7 @@ Returns when the mount is usable, or says why it is not and leaves nothing behin
 two background processes (keeper and server); their log is VOLUME/log/server.log. Keys that expire are
 read again from their file; keys from the environment are what they were when the mount began.
 
-)") + resource_plan_help());
+)") + volume::resource_plan_help());
   command->add_option("target", flags->target, "URL of the dataset, or a volume's directory")
       ->required();
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
@@ -209,7 +210,13 @@ read again from their file; keys from the environment are what they were when th
           "with --order, --replay, --record, --direct and --no-prefetch")
       ->type_name("HOW")
       ->capture_default_str();
+  command
+      ->add_option("--metrics-address", flags->metrics_address,
+                   "Serve GET /metrics for Prometheus there; without a host on 127.0.0.1 "
+                   "(default: only on the mount's unix socket)")
+      ->type_name("[HOST]:PORT");
   add_store_flags(*command, flags->store);
+  add_log_flags(*command);
   add_hint_flags(*command, flags->hints);
   add_read_flags(*command, flags->read);
   add_owner_flags(*command, flags->owner);

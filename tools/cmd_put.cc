@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "display.h"
 #include "flags.h"
+#include "log_flags.h"
 #include "tools/write/put_run.h"
 #include "tools/write/session.h"
 #include "tools/write/standard_input.h"
@@ -174,6 +175,7 @@ Exit code 1: some could not be sent; each is named on standard error.)");
   command->add_flag("--json", flags->json, "The result for programs");
   add_upload_flags(*command, flags->upload);
   add_bucket_flags(*command, flags->store);
+  add_log_flags(*command);
   command->callback([flags, &io, &exit_code] { exit_code = run_put_command(*flags, io); });
 }
 

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "flags.h"
+#include "log_flags.h"
 #include "shoal/uploader.h"
 #include "sync_view.h"
 #include "tools/write/journals.h"
@@ -186,6 +187,7 @@ goes on, parts of large files that were sent are not sent again. Exit code 1: a 
   command->add_flag("--json", flags->json, "Progress and result for programs");
   add_upload_flags(*command, flags->upload);
   add_bucket_flags(*command, flags->store);
+  add_log_flags(*command);
   command->callback([flags, command, &io, &exit_code] {
     read_pattern_order(*command, flags->source);
     exit_code = run_sync(*flags, io);

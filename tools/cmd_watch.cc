@@ -7,7 +7,9 @@
 #include <string>
 
 #include "commands.h"
+#include "control/metrics_endpoint.h"
 #include "flags.h"
+#include "log_flags.h"
 #include "shoal/uploader.h"
 #include "sys/inotify.h"
 #include "tools/write/journals.h"
@@ -15,6 +17,7 @@
 #include "upload/watcher.h"
 #include "upload_flags.h"
 #include "upload_source.h"
+#include "watch_metrics.h"
 #include "watch_view.h"
 
 namespace shoal::tools {
@@ -31,6 +34,7 @@ struct WatchFlags {
   bool checksum = false;
   bool once = false;
   bool json = false;
+  std::string metrics_address;
 };
 
 Duration seconds(double count) {
@@ -83,6 +87,13 @@ Result<int> watch(const WatchFlags& flags, const UploadSource& source, UploaderO
   options.on_event = [&](const UploadEvent& event) { watcher.on_upload_event(event); };
   SHOAL_TRY(const auto uploader,
             write::open_noted({source.location.to_url(), "shoal watch", options}));
+  switch_log_level_on_signal();
+  std::unique_ptr<control::MetricsEndpoint> metrics;  // ends before what it looks at
+  if (!flags.metrics_address.empty()) {
+    SHOAL_TRY(metrics, control::MetricsEndpoint::start(flags.metrics_address, [&] {
+                return watch_metrics(*uploader, watcher.stats());
+              }));
+  }
   SHOAL_TRY(const auto summary, watcher.run(*uploader, *io.stop));
   view.show_summary(summary);
   return exit_code_of(summary, io, uploader->journal());
@@ -128,6 +139,10 @@ void add_watch_flags(CLI::App& command, WatchFlags& flags) {
       ->type_name("SECONDS")
       ->capture_default_str();
   command.add_flag("--json", flags.json, "One JSON line per event on standard output");
+  command
+      .add_option("--metrics-address", flags.metrics_address,
+                  "Serve GET /metrics for Prometheus there; without a host on 127.0.0.1")
+      ->type_name("[HOST]:PORT");
 }
 
 }  // namespace
@@ -154,6 +169,7 @@ Exit code 1: something is not sent, the directory went away, or the bucket refus
   add_watch_flags(*command, *flags);
   add_upload_flags(*command, flags->upload);
   add_bucket_flags(*command, flags->store);
+  add_log_flags(*command);
   command->callback([flags, command, &io, &exit_code] {
     read_pattern_order(*command, flags->source);
     exit_code = run_watch(*flags, io);

@@ -15,6 +15,7 @@ namespace shoal::tools {
 void add_mount(CLI::App& app, const Io& io, int& exit_code);
 void add_umount(CLI::App& app, const Io& io, int& exit_code);
 void add_status(CLI::App& app, const Io& io, int& exit_code);
+void add_log_level(CLI::App& app, const Io& io, int& exit_code);
 void add_ls(CLI::App& app, const Io& io, int& exit_code);
 void add_cat(CLI::App& app, const Io& io, int& exit_code);
 void add_cp(CLI::App& app, const Io& io, int& exit_code);
@@ -28,6 +29,7 @@ void add_shuffle(CLI::App& app, const Io& io, int& exit_code);
 void add_sync(CLI::App& app, const Io& io, int& exit_code);
 void add_watch(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
+void add_agent(CLI::App& app, const Io& io, int& exit_code);
 void add_bench(CLI::App& app, const Io& io, int& exit_code);
 // Hidden: the two processes behind a mount.
 void add_keeper(CLI::App& app, const Io& io, int& exit_code);

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "resource_limit.h"
+#include "volume/resource_limit.h"
 
 namespace shoal::tools {
 namespace {
@@ -85,7 +85,7 @@ Result<VolumeOptions> ReadFlags::to_options() const {
   VolumeOptions options;
   options.cache_bytes_max = limits::kCacheBytesDefault;
   if (!resource_limit.empty()) {
-    SHOAL_TRY(const ResourcePlan plan, resource_plan(resource_limit));
+    SHOAL_TRY(const volume::ResourcePlan plan, volume::resource_plan(resource_limit));
     options.fetch_threads = plan.fetch_threads;
     options.buffer_bytes_max = plan.buffer_bytes;
     options.requests_in_flight_max = plan.requests_in_flight;
@@ -113,7 +113,7 @@ Result<VolumeOptions> ReadFlags::to_options() const {
 
 Result<std::uint64_t> ReadFlags::frontend_bytes(std::uint64_t otherwise) const {
   if (resource_limit.empty()) return otherwise;
-  SHOAL_TRY(const ResourcePlan plan, resource_plan(resource_limit));
+  SHOAL_TRY(const volume::ResourcePlan plan, volume::resource_plan(resource_limit));
   return plan.frontend_bytes;
 }
 

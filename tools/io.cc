@@ -6,6 +6,9 @@
 #include <csignal>
 #include <string>
 
+#include "base/clock.h"
+#include "base/log.h"
+
 namespace shoal::tools {
 namespace {
 
@@ -34,7 +37,13 @@ void catch_signals() {
 }
 
 void complain(const Io& io, std::string_view text) {
-  const std::string line = "shoal: " + std::string(text) + "\n";
+  // Who asked for JSON lines reads them by program, all of them.
+  const LogField fields[] = {{"text", text}};
+  const std::string line = log_format() == LogFormat::json
+                               ? log_line(LogFormat::json, system_clock().wall_now(),
+                                          LogLevel::error, "message", fields) +
+                                     "\n"
+                               : "shoal: " + std::string(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), io.err);
 }
 

@@ -29,7 +29,7 @@ struct Io {
 // From here on SIGINT and SIGTERM set io.stop instead of ending the process; a second one ends it.
 void catch_signals();
 
-// "shoal: " + text + newline on io.err.
+// "shoal: " + text + newline on io.err; a log line of the event "message" where those are JSON.
 void complain(const Io& io, std::string_view text);
 void complain(const Io& io, const Error& error);
 

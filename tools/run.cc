@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "help.h"
+#include "log_flags.h"
 
 namespace shoal::tools {
 namespace {
@@ -30,6 +31,10 @@ int run_shoal(int argc, char** argv) {
   // A reader of our output that goes away (`shoal ls | head`) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
   const Io io = Io::of_process();
+  if (auto taken = take_log_environment(); !taken) {
+    complain(io, taken.error());
+    return kExitUsage;
+  }
   int exit_code = kExitOk;
   CLI::App app(kAbout, "shoal");
   app.footer(kFooter);
@@ -39,6 +44,7 @@ int run_shoal(int argc, char** argv) {
   add_mount(app, io, exit_code);
   add_umount(app, io, exit_code);
   add_status(app, io, exit_code);
+  add_log_level(app, io, exit_code);
   add_ls(app, io, exit_code);
   add_cat(app, io, exit_code);
   add_cp(app, io, exit_code);
@@ -52,6 +58,7 @@ int run_shoal(int argc, char** argv) {
   add_sync(app, io, exit_code);
   add_watch(app, io, exit_code);
   add_index(app, io, exit_code);
+  add_agent(app, io, exit_code);
   add_bench(app, io, exit_code);
   add_keeper(app, io, exit_code);
   add_serve(app, io, exit_code);

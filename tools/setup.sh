@@ -4,9 +4,10 @@
 packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
   protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
-  libboost-dev zlib1g-dev python3"
+  libboost-dev zlib1g-dev libgrpc++-dev protobuf-compiler-grpc python3"
 packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
   python3-yaml python3-jsonschema golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
+packages_csi="python3-grpcio python3-protobuf protobuf-compiler"  # kubelet, in the tests
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
 
 say() { printf '%s\n' "$*"; }
@@ -69,4 +70,20 @@ while True:
         print(port)
         break
 PY
+}
+
+# find_promtool DIR: prints the path of promtool, the judge of what Prometheus can read: the machine's, or
+# one taken out of Debian's package into DIR/promtool. The package is not installed: it would start a
+# server. Nothing when there is none to be had.
+find_promtool() {
+  local own=$1/promtool found
+  found=$(command -v promtool) && { echo "$found"; return; }
+  if [ ! -x "$own/usr/bin/promtool" ]; then
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    mkdir -p "$own" || return 0
+    ( cd "$own" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } &&
+      dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb ) >"$own/log" 2>&1
+  fi
+  [ -x "$own/usr/bin/promtool" ] && echo "$own/usr/bin/promtool"
+  return 0
 }

@@ -58,7 +58,7 @@ void WatchView::show(const WatchEvent& event) {
   if (event.key.empty())
     log_event(level_of(event), name, {{"text", text}});
   else if (text.empty())
-    log_event(level_of(event), name, {{"key", event.key}, {"bytes", std::to_string(event.bytes)}});
+    log_event(level_of(event), name, {{"key", event.key}, {"bytes", event.bytes}});
   else
     log_event(level_of(event), name, {{"key", event.key}, {"text", text}});
 }
@@ -76,11 +76,11 @@ void WatchView::show_summary(const upload::WatchSummary& summary) {
     return;
   }
   log_event(LogLevel::info, "watch.end",
-            {{"sent", std::to_string(summary.sent)},
-             {"bytes", std::to_string(summary.sent_bytes)},
-             {"deleted", std::to_string(summary.deleted)},
-             {"refused", std::to_string(summary.refused)},
-             {"left", std::to_string(summary.left)}});
+            {{"sent", summary.sent},
+             {"bytes", summary.sent_bytes},
+             {"deleted", summary.deleted},
+             {"refused", summary.refused},
+             {"left", summary.left}});
 }
 
 }  // namespace shoal::tools

@@ -65,6 +65,11 @@ class [[nodiscard]] Error {
     message_.insert(0, doing);
     return std::move(*this);
   }
+  // Appends to the message: " [request 1A2B]".
+  Error&& with_note(std::string_view note) && {
+    message_ += note;
+    return std::move(*this);
+  }
   Error&& with_remedy(std::string remedy) && {
     remedy_ = std::move(remedy);
     return std::move(*this);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shoal/activity.h"
 #include "shoal/error.h"
 
 // The write side: an SDK that sends objects to a bucket and loses none.
@@ -164,6 +165,7 @@ struct UploaderStats {
   std::uint64_t throttled = 0;
   std::uint64_t memory_bytes = 0;
   std::uint64_t journal_bytes = 0;
+  double oldest_pending_seconds = 0;  // since it was accepted or recovered; 0: nothing is pending
 };
 
 // A local file as it was when it was sent.
@@ -224,6 +226,8 @@ class Uploader {
   };
   [[nodiscard]] virtual std::vector<Pending> pending() const = 0;
   [[nodiscard]] virtual UploaderStats stats() const = 0;
+  // HTTP requests by kind. Nothing, where no bucket is asked over the network.
+  [[nodiscard]] virtual StoreActivity store_activity() const { return {}; }
 
   // What of which file was last sent to the key (relative), if remember_sent was and is on.
   [[nodiscard]] virtual std::optional<SentFile> last_sent(std::string_view key) const = 0;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shoal/activity.h"
 #include "shoal/error.h"
 
 // The upper waist: a volume is a read-only array of bytes, the EROFS image of one generation, whose
@@ -160,6 +161,8 @@ class Volume {
   [[nodiscard]] virtual Result<void> set_order(const ReadOrder& order) = 0;
   [[nodiscard]] virtual PrefetchStatus prefetch_status() const = 0;
   [[nodiscard]] virtual VolumeStats stats() const = 0;
+  // Nothing, where no bucket is asked over the network.
+  [[nodiscard]] virtual StoreActivity store_activity() const { return {}; }
   // The last few errors readers saw, newest first, one line each.
   [[nodiscard]] virtual std::vector<std::string> recent_errors() const = 0;
 

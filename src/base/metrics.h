@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "shoal/activity.h"
+
 // Prometheus text exposition format 0.0.4, written family by family.
 //
 //   MetricsText text;
@@ -45,6 +47,9 @@ class MetricsText {
   // more than bounds. Not cumulative: that is done here.
   void histogram(MetricLabels labels, std::span<const double> bounds,
                  std::span<const std::uint64_t> counts, double sum);
+  void histogram(MetricLabels labels, const DurationCounts& durations) {
+    histogram(labels, kDurationBounds, durations.counts, durations.seconds);
+  }
 
   [[nodiscard]] std::string take() { return std::move(text_); }
 

@@ -19,6 +19,15 @@ namespace shoal::control {
 [[nodiscard]] Result<Status> get_status(const std::filesystem::path& socket,
                                         std::chrono::milliseconds patience);
 
+// What the server tells Prometheus, as it is.
+[[nodiscard]] Result<std::string> get_metrics(const std::filesystem::path& socket,
+                                              std::chrono::milliseconds patience);
+// The level of the server's log; set_log_level() holds until it is set again or the server ends.
+[[nodiscard]] Result<LogLevel> get_log_level(const std::filesystem::path& socket,
+                                             std::chrono::milliseconds patience);
+[[nodiscard]] Result<void> set_log_level(const std::filesystem::path& socket, LogLevel level,
+                                         std::chrono::milliseconds patience);
+
 // Starts a run over files. bad_input, limit (too many wait already).
 [[nodiscard]] Result<JobReport> start_job(const std::filesystem::path& socket, const WarmSpec& spec,
                                           PathPattern::Syntax syntax,

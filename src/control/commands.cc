@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "control/json_fields.h"
+
 namespace shoal::control {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kBodyRemedy =
     "Send one JSON object as src/control/commands.h describes it.";
@@ -21,53 +20,6 @@ constexpr std::string_view kBodyRemedy =
 Error wrong(std::string_view what, std::string_view why) {
   return Error(ErrorCode::bad_input, fmt::format("{}: {}", what, why), std::string(kBodyRemedy));
 }
-
-// A body as an object whose fields are taken one by one; what is left at the end was not expected.
-class Fields {
- public:
-  static Result<Fields> parse(std::string_view body) {
-    Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded()) return fail(wrong("body", "not JSON (or not UTF-8)"));
-    if (!json.is_object()) return fail(wrong("body", "not a JSON object"));
-    return Fields(std::move(json));
-  }
-
-  [[nodiscard]] bool has(const char* name) const { return json_.contains(name); }
-  [[nodiscard]] std::optional<Json> take(const char* name) {
-    const auto found = json_.find(name);
-    if (found == json_.end()) return std::nullopt;
-    Json value = std::move(*found);
-    json_.erase(found);
-    return value;
-  }
-  Result<void> take_flag(const char* name, bool& target) {
-    const auto value = take(name);
-    if (!value) return {};
-    if (!value->is_boolean()) return fail(wrong(name, "neither true nor false"));
-    target = value->get<bool>();
-    return {};
-  }
-  Result<void> take_number(const char* name, std::uint64_t min, std::uint64_t max,
-                           std::uint64_t& target) {
-    const auto value = take(name);
-    if (!value) return {};
-    // A negative number is not of the unsigned kind.
-    if (!value->is_number_unsigned() || value->get<std::uint64_t>() < min ||
-        value->get<std::uint64_t>() > max)
-      return fail(wrong(name, fmt::format("not a whole number from {} to {}", min, max)));
-    target = value->get<std::uint64_t>();
-    return {};
-  }
-  // Last: everything must have been taken.
-  Result<void> end() const {
-    if (json_.empty()) return {};
-    return fail(wrong("field \"" + json_.begin().key().substr(0, 100) + "\"", "nobody knows it"));
-  }
-
- private:
-  explicit Fields(Json json) : json_(std::move(json)) {}
-  Json json_;
-};
 
 bool is_utf8(const std::string& text) {
   const std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -130,12 +82,6 @@ constexpr std::array kActions{WarmSpec::Action::warm, WarmSpec::Action::check,
 constexpr std::array kStates{WarmProgress::State::waiting, WarmProgress::State::counting,
                              WarmProgress::State::running, WarmProgress::State::done,
                              WarmProgress::State::failed,  WarmProgress::State::canceled};
-constexpr std::array kCodes{ErrorCode::not_found, ErrorCode::precondition, ErrorCode::permission,
-                            ErrorCode::throttled, ErrorCode::timeout,      ErrorCode::unavailable,
-                            ErrorCode::corrupt,   ErrorCode::no_space,     ErrorCode::limit,
-                            ErrorCode::canceled,  ErrorCode::bad_input,    ErrorCode::unsupported,
-                            ErrorCode::io,        ErrorCode::closed,       ErrorCode::bug};
-
 struct ProgressField {
   const char* name;
   std::uint64_t WarmProgress::*member;
@@ -152,21 +98,6 @@ constexpr std::array kProgressFields{
     ProgressField{"files_failed", &WarmProgress::files_failed},
     ProgressField{"unmatched", &WarmProgress::unmatched},
 };
-
-// Names are bytes, not always UTF-8.
-std::string dumped(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Json json_of(const Error& error) {
-  return {
-      {"code", name_of(error.code())}, {"message", error.message()}, {"remedy", error.remedy()}};
-}
-
-Result<Error> error_of(const Json& json) {
-  SHOAL_TRY(const ErrorCode code, enum_named(json.at("code").get<std::string>(), kCodes));
-  return Error(code, json.at("message").get<std::string>(), json.at("remedy").get<std::string>());
-}
 
 Result<JobReport> job_of(const Json& json) {
   JobReport job;
@@ -202,7 +133,7 @@ std::string encode_spec(const WarmSpec& spec, PathPattern::Syntax syntax) {
 }
 
 Result<WarmSpec> decode_spec(WarmSpec::Action action, std::string_view body) {
-  SHOAL_TRY(Fields fields, Fields::parse(body));
+  SHOAL_TRY(JsonFields fields, JsonFields::parse(body, std::string(kBodyRemedy)));
   WarmSpec spec;
   spec.action = action;
   bool literal = false;
@@ -243,7 +174,7 @@ std::string encode_order(const ReadOrder& order) {
 }
 
 Result<ReadOrder> decode_order(std::string_view body) {
-  SHOAL_TRY(Fields fields, Fields::parse(body));
+  SHOAL_TRY(JsonFields fields, JsonFields::parse(body, std::string(kBodyRemedy)));
   ReadOrder order;
   constexpr std::uint64_t kAny = ~std::uint64_t{0};
   const auto list = fields.take("list");
@@ -287,6 +218,30 @@ Result<JobReport> decode_job(std::string_view text) {
     return fail(ErrorCode::corrupt, fmt::format("job document: {}", error.what()),
                 "The server may be of another version: unmount and mount again.");
   }
+}
+
+std::string encode_log_state(LogLevel level, LogFormat format) {
+  return dumped(Json{{"level", name_of(level)}, {"format", name_of(format)}});
+}
+
+std::string encode_log_level(LogLevel level) {
+  return dumped(Json{{"level", name_of(level)}});
+}
+
+Result<LogLevel> decode_log_level(std::string_view body) {
+  SHOAL_TRY(JsonFields fields, JsonFields::parse(body, std::string(kBodyRemedy)));
+  const auto level = fields.take("level");
+  SHOAL_CHECK_OK(fields.end());
+  if (!level || !level->is_string()) return fail(wrong("level", "not there, or no text"));
+  return log_level_named(level->get<std::string>());
+}
+
+Result<LogLevel> decode_log_state(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("level") && json["level"].is_string())
+    if (auto level = log_level_named(json["level"].get<std::string>())) return *level;
+  return fail(ErrorCode::corrupt, fmt::format("log state: {}", text.substr(0, 100)),
+              "The server may be of another version: unmount and mount again.");
 }
 
 std::string encode_error(const Error& error) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "control/warm_run.h"
 #include "shoal/volume.h"
@@ -38,6 +39,13 @@ struct JobReport {
 [[nodiscard]] std::string encode_job(const JobReport& job);
 // Fails with corrupt when it is no job.
 [[nodiscard]] Result<JobReport> decode_job(std::string_view text);
+
+//   GET /log      {"level": "info", "format": "text"};    PUT /log {"level": "debug"}
+[[nodiscard]] std::string encode_log_state(LogLevel level, LogFormat format);
+[[nodiscard]] std::string encode_log_level(LogLevel level);
+[[nodiscard]] Result<LogLevel> decode_log_level(std::string_view body);
+// From the answer of a server. corrupt.
+[[nodiscard]] Result<LogLevel> decode_log_state(std::string_view text);
 
 // {"error": {"code", "message", "remedy"}}
 [[nodiscard]] std::string encode_error(const Error& error);

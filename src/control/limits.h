@@ -14,7 +14,10 @@ using namespace std::chrono_literals;
 // ---- the socket
 inline constexpr std::size_t kHttpThreads = 4;          // a slow client takes one of them
 inline constexpr std::size_t kConnectionsWaiting = 64;  // then accepting pauses
+inline constexpr int kConnectionsQueued = 256;          // by the kernel, before they are accepted
 inline constexpr auto kSocketTimeout = 5s;              // per read or write of a client
+inline constexpr std::size_t kMetricsThreads = 2;       // of a TCP endpoint: scrapers are few
+inline constexpr std::size_t kMetricsBodyMax = 1024;    // whatever it is, nobody reads it
 inline constexpr std::size_t kBodyBytesMax = 16u << 20;
 
 // ---- what one command may name; longer lists come as several commands

@@ -1,45 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/server.h"
 
-#include <httplib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <optional>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/announced_orders.h"
 #include "control/commands.h"
-#include "control/http_pool.h"
+#include "control/http_listener.h"
+#include "control/http_server.h"
 #include "control/jobs.h"
 #include "control/limits.h"
-#include "control/socket_path.h"
+#include "control/log_control.h"
+#include "control/metrics.h"
 
 namespace shoal::control {
 namespace {
 
 constexpr const char* kJson = "application/json";
-
-int http_status(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::bad_input:
-      return 400;
-    case ErrorCode::not_found:
-      return 404;
-    case ErrorCode::precondition:
-    case ErrorCode::unsupported:
-      return 409;
-    case ErrorCode::limit:
-    case ErrorCode::closed:
-      return 503;
-    default:
-      return 500;
-  }
-}
 
 void answer(httplib::Response& response, const Error& error) {
   response.status = http_status(error.code());
@@ -64,16 +45,10 @@ class Server::Impl {
         source_(std::move(source)),
         started_(std::chrono::steady_clock::now()),
         orders_(volume, socket_.string() + ".orders"),
-        jobs_(volume, system_clock()) {
-    http_.set_address_family(AF_UNIX);
-    // Owned by the library.
-    http_.new_task_queue = [] {
-      return new HttpPool(limits::kHttpThreads, limits::kConnectionsWaiting);
-    };
-    http_.set_read_timeout(limits::kSocketTimeout);
-    http_.set_write_timeout(limits::kSocketTimeout);
-    http_.set_keep_alive_max_count(1);
-    http_.set_payload_max_length(limits::kBodyBytesMax);
+        jobs_(volume, system_clock()),
+        listener_({.threads = limits::kHttpThreads,
+                   .body_bytes_max = limits::kBodyBytesMax,
+                   .read_timeout = limits::kSocketTimeout}) {
     add_questions();
     add_commands();
     // Also for what no route takes: everything that is refused has a reason.
@@ -93,27 +68,7 @@ class Server::Impl {
   Result<void> start() {
     if (auto restored = orders_.restore(); !restored)
       log_event(LogLevel::warning, "order.lost", {{"error", restored.error().to_string()}});
-    SHOAL_TRY(auto name, SocketPath::of(socket_));
-    name_.emplace(std::move(name));
-    unlink(socket_.c_str());
-    // Created under a mask, so that there is no moment in which others could connect.
-    const mode_t mask = umask(0177);
-    const bool bound = http_.bind_to_port(name_->name(), 80);
-    umask(mask);
-    if (!bound)
-      return fail(ErrorCode::io, "control socket " + socket_.string() + ": cannot be bound",
-                  "Check that its directory exists and can be written.");
-    thread_ = std::thread([this] { http_.listen_after_bind(); });
-    return {};
-  }
-
-  ~Impl() {
-    if (!thread_.joinable()) return;
-    // stop() before the loop runs would be lost.
-    while (!http_.is_running()) std::this_thread::yield();
-    http_.stop();
-    thread_.join();
-    unlink(socket_.c_str());
+    return listener_.listen_on(socket_);
   }
 
  private:
@@ -125,7 +80,10 @@ class Server::Impl {
       response.set_content(encode_prefetch(current().prefetch), kJson);
     });
     http_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(prometheus_text(current()), "text/plain; version=0.0.4");
+      response.set_content(server_metrics(current()), kMetricsContentType);
+    });
+    http_.Get("/log", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(log_state(), kJson);
     });
     http_.Get("/jobs", [this](const httplib::Request&, httplib::Response& response) {
       std::string text;
@@ -151,6 +109,13 @@ class Server::Impl {
                    else
                      answer(response, jobs_.start(std::move(*spec)), 202);
                  });
+    http_.Put("/log", [](const httplib::Request& request, httplib::Response& response) {
+      const auto changed = change_log_level(request.body);
+      if (!changed)
+        answer(response, changed.error());
+      else
+        response.set_content(*changed, kJson);
+    });
     http_.Post("/order", [this](const httplib::Request& request, httplib::Response& response) {
       const auto order = decode_order(request.body);
       const auto announced = order ? orders_.announce(*order) : Result<void>(fail(order.error()));
@@ -170,13 +135,12 @@ class Server::Impl {
   }
 
   std::filesystem::path socket_;
-  std::optional<SocketPath> name_;
   StatusSource source_;
   std::chrono::steady_clock::time_point started_;
   AnnouncedOrders orders_;
   Jobs jobs_;
-  httplib::Server http_;
-  std::thread thread_;
+  HttpListener listener_;  // last: its threads use the above
+  httplib::Server& http_ = listener_.http();
 };
 
 Result<std::unique_ptr<Server>> Server::start(const std::filesystem::path& socket, Volume& volume,

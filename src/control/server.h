@@ -17,8 +17,8 @@ using StatusSource = std::function<Status()>;
 
 // Answers HTTP on a unix socket, and carries commands out on a volume:
 //
-//   GET /status, /prefetch (JSON), /metrics (Prometheus), /jobs, /jobs/ID
-//   POST /warm, /check, /unpin, /order; DELETE /jobs/ID        see commands.h
+//   GET /status, /prefetch (JSON), /metrics (Prometheus), /log, /jobs, /jobs/ID
+//   POST /warm, /check, /unpin, /order; DELETE /jobs/ID; PUT /log    see commands.h
 //
 // What a client did wrong is answered with 400 and the reason, an unknown job or address with 404.
 // Its threads are its own: a slow or hostile client never delays a read, and a command never delays

@@ -12,18 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string label_value(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') escaped += '\\';
-    if (c == '\n')
-      escaped += "\\n";
-    else
-      escaped += c;
-  }
-  return escaped;
-}
-
 template <typename T>
 void take(const Json& json, std::string_view name, T& target) {
   json.at(std::string(name)).get_to(target);
@@ -125,43 +113,6 @@ Result<Status> decode_status(std::string_view text) {
 
 std::string encode_prefetch(const PrefetchStatus& status) {
   return json_of(status).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string prometheus_text(const Status& status) {
-  const std::string dataset = fmt::format("dataset=\"{}\"", label_value(status.volume.url));
-  std::string text;
-  const auto describe = [&](std::string_view name, SampleKind kind, std::string_view help) {
-    const bool counter = kind == SampleKind::counter;
-    const std::string full = fmt::format("shoal_{}{}", name, counter ? "_total" : "");
-    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", full, help, full,
-                        counter ? "counter" : "gauge");
-    return full;
-  };
-  const auto add = [&](std::string_view name, SampleKind kind, std::string_view help,
-                       std::uint64_t value) {
-    const std::string full = describe(name, kind, help);
-    text += fmt::format("{}{{{}}} {}\n", full, dataset, value);
-  };
-  add("files", SampleKind::gauge, "Files shown", status.volume.files);
-  add("object_bytes", SampleKind::gauge, "Bytes of all objects shown", status.volume.object_bytes);
-  add("special_keys", SampleKind::gauge, "Keys that needed special treatment",
-      status.volume.special_keys);
-  for (const StatsField& field : kStatsFields)
-    add(field.name, field.kind, field.help, status.stats.*field.member);
-  for (const PrefetchField& field : kPrefetchFields)
-    add(fmt::format("prefetch_{}", field.name), field.kind, field.help,
-        status.prefetch.*field.member);
-  for (const PolicyField& field : kPolicyFields) {
-    const std::string full =
-        describe(fmt::format("policy_{}", field.name), SampleKind::counter, field.help);
-    for (const PolicyStatus& policy : status.prefetch.policies)
-      text += fmt::format("{}{{{},policy=\"{}\"}} {}\n", full, dataset, label_value(policy.name),
-                          policy.*field.member);
-  }
-  add("prefetch_order_stopped", SampleKind::gauge,
-      "1 when the order announced did not come true and was given up",
-      status.prefetch.order_stopped ? 1 : 0);
-  return text;
 }
 
 }  // namespace shoal::control

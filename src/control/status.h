@@ -18,6 +18,7 @@ struct FrontendStatus {
   std::uint64_t recovered = 0;  // requests of an earlier server, answered by this one
   std::uint64_t paused = 0;     // times all buffers were in use
   std::uint64_t in_flight = 0;
+  DurationCounts read_durations{};  // for monitoring only
 };
 
 // What a server says about itself.
@@ -30,6 +31,9 @@ struct Status {
   std::string version;                     // of the program
   std::uint64_t server_pid = 0;
   double uptime_seconds = 0;  // of this server process
+  // For monitoring only: not in the document.
+  StoreActivity bucket{};
+  std::uint64_t server_restarts = 0;  // of this mount
 };
 
 [[nodiscard]] std::string encode_status(const Status& status);
@@ -37,9 +41,5 @@ struct Status {
 [[nodiscard]] Result<Status> decode_status(std::string_view text);
 // The part of it about prefetch, alone.
 [[nodiscard]] std::string encode_prefetch(const PrefetchStatus& status);
-
-// Prometheus text format 0.0.4: names begin with "shoal_", counters end in "_total", every sample
-// carries dataset="...", those of a policy policy="..." besides.
-[[nodiscard]] std::string prometheus_text(const Status& status);
 
 }  // namespace shoal::control

@@ -5,12 +5,20 @@
 #include <cstdlib>
 #include <vector>
 
+#include "store/encoding.h"
 #include "store/ini_file.h"
 
 namespace shoal::store {
 namespace {
 
 using Place = std::optional<Credentials>;
+
+// When temporary keys end, as the tools that get them write it; 0 when that is no time of UTC.
+std::int64_t expiry_of(std::string_view text) {
+  std::string time(text);
+  if (time.ends_with("+00:00")) time.replace(time.size() - 6, 6, "Z");
+  return parse_iso_date(time).value_or(0);
+}
 
 // Looks in one place after the other and remembers where it looked.
 class Search {
@@ -31,22 +39,24 @@ class Search {
  private:
   std::string variable(const char* name) const { return sources_.environment(name).value_or(""); }
 
-  Place environment(const char* id, const char* secret, const char* token) {
+  Place environment(const char* id, const char* secret, const char* token, const char* expiration) {
     looked_.push_back(std::string(id) + " and " + secret);
     const std::string access_key = variable(id);
     const std::string secret_key = variable(secret);
     if (access_key.empty() || secret_key.empty()) return std::nullopt;
     return Credentials{access_key, Secret(secret_key), Secret(variable(token)),
-                       "environment " + std::string(id)};
+                       "environment " + std::string(id), expiry_of(variable(expiration))};
   }
 
   Place environment_of(Scheme scheme) {
     if (scheme == Scheme::s3)
-      return environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN");
-    if (auto found = environment("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"))
+      return environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+                         "AWS_CREDENTIAL_EXPIRATION");
+    if (auto found = environment("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN",
+                                 "OSS_CREDENTIAL_EXPIRATION"))
       return found;
     return environment("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-                       "ALIBABA_CLOUD_SECURITY_TOKEN");
+                       "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_CREDENTIAL_EXPIRATION");
   }
 
   static Place keys_of(const IniFile& file, std::string_view section, std::string source) {
@@ -59,8 +69,11 @@ class Search {
     const auto token = file.value_of_any(
         section,
         {"aws_session_token", "ststoken", "security_token", "sts-token", "aws_security_token"});
+    const auto expiration = file.value_of_any(
+        section,
+        {"aws_credential_expiration", "aws_expiration", "expiration", "x_security_token_expires"});
     return Credentials{std::string(access_key), Secret(std::string(secret_key)),
-                       Secret(std::string(token)), std::move(source)};
+                       Secret(std::string(token)), std::move(source), expiry_of(expiration)};
   }
 
   std::string profile() const {

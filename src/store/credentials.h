@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -17,6 +18,7 @@ struct Credentials {
   Secret secret_key;
   Secret session_token;  // empty when there is none
   std::string source;    // "environment", "profile default in ~/.aws/credentials", for messages
+  std::int64_t expire_at = 0;  // seconds since 1970, for monitoring; 0: not said, or never
 };
 
 // Everything the search looks at, so that tests need no real environment.

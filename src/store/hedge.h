@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 
 #include "base/executor.h"
+#include "store/counters.h"
 #include "store/object_store.h"
 
 namespace shoal::store {
 
 class Governor;
-
-// What the stores of a volume have done besides what they were asked for. synchronized.
-struct StoreCounters {
-  std::atomic<std::uint64_t> hedges_sent{0};  // second tries of a GET that was late
-  std::atomic<std::uint64_t> hedges_won{0};   // those that ended first
-};
 
 struct HedgePolicy {
   double quantile = 0.99;  // of the time to the first byte, by size; later than that is late

@@ -75,6 +75,7 @@ struct GetRequest {
   // Range header. Zero: not known. An object of another size is ErrorCode::precondition.
   std::uint64_t object_size = 0;
   Duration deadline{};  // zero: the store's default
+  int attempt = 1;      // counted by the retry wrapper; for the log
 };
 
 // What must hold of the key for a write to take effect; ErrorCode::precondition when it does not.

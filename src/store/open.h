@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "http/transport.h"
 #include "store/object_store.h"
+#include "store/retry.h"
 
 namespace shoal::store {
 
@@ -60,10 +61,12 @@ struct StoreParts {
   Executor* parser = nullptr;
   // Shared by all stores of a volume; null: no limit and no common slowing down.
   Governor* governor = nullptr;
-  // Shared likewise; null: nobody looks.
+  // Of this store's thread; null: nobody looks.
   StoreCounters* counters = nullptr;
   // After which no call is tried again; a GET may name its own. Zero: the usual minute.
   Duration retry_deadline{};
+  // Told of every try that failed; may be empty.
+  FailureObserver on_failed_try{};
 };
 
 // Looks the credentials up and makes the store, wrapped in the hedge wrapper (where it is remote)

@@ -28,7 +28,8 @@ Result<std::unique_ptr<ObjectStore>> open_remote(const Location& location,
   service->renew = [scheme = location.scheme, config] {
     return find_credentials(scheme, config, CredentialSources::of_process());
   };
-  return make_remote_store(parts.executor, *parts.transport, parts.parser, std::move(*service));
+  return make_remote_store(parts.executor, *parts.transport, parts.parser, std::move(*service),
+                           parts.counters);
 }
 
 }  // namespace
@@ -46,7 +47,8 @@ Result<std::unique_ptr<ObjectStore>> open_store(const Location& location, const 
   RetryPolicy policy;
   policy.jitter_seed = std::random_device{}();
   if (parts.retry_deadline > Duration::zero()) policy.deadline = parts.retry_deadline;
-  return make_retry_store(std::move(store), parts.executor, parts.governor, policy);
+  return make_retry_store(std::move(store), parts.executor, parts.governor, policy,
+                          {.counters = parts.counters, .on_failed_try = parts.on_failed_try});
 }
 
 }  // namespace shoal::store

@@ -61,6 +61,7 @@ class CountingSink final : public BodySink {
   }
   std::uint64_t delivered = 0;
   CallId inner{};  // of the present try
+  int tries = 0;
 
  private:
   BodySink& target_;
@@ -74,8 +75,9 @@ bool is_conditional(const WriteCondition& condition) {
 class RetryStore final : public ObjectStore {
  public:
   RetryStore(std::unique_ptr<ObjectStore> inner, LoopExecutor& executor, Governor* governor,
-             const RetryPolicy& policy)
-      : core_(std::make_shared<RetryCore>(std::move(inner), executor, governor, policy)),
+             const RetryPolicy& policy, RetryAudience audience)
+      : core_(std::make_shared<RetryCore>(std::move(inner), executor, governor, policy,
+                                          std::move(audience))),
         name_(core_->inner().name()) {}
   ~RetryStore() override { core_->close(); }
 
@@ -99,6 +101,7 @@ class RetryStore final : public ObjectStore {
           rest.offset += counting->delivered;
           rest.length -= counting->delivered;
           rest.deadline = give_up_at - core->now();
+          rest.attempt = ++counting->tries;
           counting->inner = inner.get(rest, *counting, std::move(next));
         });
     op->bytes = request.length;
@@ -221,8 +224,9 @@ class RetryStore final : public ObjectStore {
 
 std::unique_ptr<ObjectStore> make_retry_store(std::unique_ptr<ObjectStore> inner,
                                               LoopExecutor& executor, Governor* governor,
-                                              const RetryPolicy& policy) {
-  return std::make_unique<RetryStore>(std::move(inner), executor, governor, policy);
+                                              const RetryPolicy& policy, RetryAudience audience) {
+  return std::make_unique<RetryStore>(std::move(inner), executor, governor, policy,
+                                      std::move(audience));
 }
 
 }  // namespace shoal::store

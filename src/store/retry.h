@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/executor.h"
 #include "base/limits.h"
+#include "store/counters.h"
 #include "store/object_store.h"
 
 namespace shoal::store {
@@ -21,6 +25,21 @@ struct RetryPolicy {
   std::uint64_t jitter_seed = 0;
 };
 
+// A try that failed, whatever comes next. Lives during the call that tells of it.
+struct FailedTry {
+  const std::string& what;  // "get s3://bucket/key"
+  const Error& error;
+  int tries = 1;
+  std::optional<Duration> next_try{};  // after this; nothing: the call has failed
+};
+using FailureObserver = std::function<void(const FailedTry&)>;
+
+// Who hears of retries; everything may be null. Called on the store's executor.
+struct RetryAudience {
+  StoreCounters* counters = nullptr;
+  FailureObserver on_failed_try{};
+};
+
 // The only place that acts on Error::retry() and on Governor. Between two tries it waits what the
 // service asked for plus a random time below delay_min * 2^n (full jitter). Calls wait for the
 // governor in the order they came. A call that may have taken effect is repeated only if doing it
@@ -32,6 +51,7 @@ struct RetryPolicy {
 [[nodiscard]] std::unique_ptr<ObjectStore> make_retry_store(std::unique_ptr<ObjectStore> inner,
                                                             LoopExecutor& executor,
                                                             Governor* governor,
-                                                            const RetryPolicy& policy);
+                                                            const RetryPolicy& policy,
+                                                            RetryAudience audience = {});
 
 }  // namespace shoal::store

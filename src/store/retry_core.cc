@@ -39,14 +39,19 @@ void RetryOp::on_error(Error error, bool can_go_on) {
                                         (error.retry() == Retry::unknown_effect && is_idempotent));
   // The failure may have been on its way when the call was given up.
   if (is_cancelled) return end(given_up(*this));
+  FailedTry failed{.what = what_, .error = error, .tries = tries};
   if (may_repeat && tries < core_->policy().attempts_max) {
     const Duration delay = error.retry_after() + core_->jitter(tries);
     if (now + delay < give_up_at) {
+      failed.next_try = delay;
+      core_->tell(failed);
       last_error_ = std::move(error);
       return core_->wait(shared_from_this(), delay);
     }
+    core_->tell(failed);
     return end(with_tries(std::move(error), "; the deadline leaves no time for another"));
   }
+  core_->tell(failed);
   if (tries > 1) return end(with_tries(std::move(error), ""));
   end(std::move(error));
 }
@@ -54,11 +59,12 @@ void RetryOp::on_error(Error error, bool can_go_on) {
 // ---- all calls
 
 RetryCore::RetryCore(std::unique_ptr<ObjectStore> inner, LoopExecutor& executor, Governor* governor,
-                     const RetryPolicy& policy)
+                     const RetryPolicy& policy, RetryAudience audience)
     : inner_(std::move(inner)),
       executor_(executor),
       governor_(governor),
       policy_(policy),
+      audience_(std::move(audience)),
       rng_(policy.jitter_seed) {}
 
 CallId RetryCore::begin(const std::shared_ptr<RetryOp>& op) {
@@ -118,6 +124,12 @@ Duration RetryCore::jitter(int tries) {
   const Duration bound =
       std::min<Duration>(policy_.delay_max, policy_.delay_min * (1 << doublings));
   return std::chrono::duration_cast<Duration>(bound * rng_.unit());
+}
+
+void RetryCore::tell(const FailedTry& failed) const {
+  if (audience_.counters != nullptr && failed.next_try)
+    audience_.counters->on_retry(failed.error.code());
+  if (audience_.on_failed_try) audience_.on_failed_try(failed);
 }
 
 void RetryCore::wait(const std::shared_ptr<RetryOp>& op, Duration delay) {

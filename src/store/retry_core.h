@@ -62,7 +62,7 @@ class RetryOp : public std::enable_shared_from_this<RetryOp> {
 class RetryCore : public std::enable_shared_from_this<RetryCore> {
  public:
   RetryCore(std::unique_ptr<ObjectStore> inner, LoopExecutor& executor, Governor* governor,
-            const RetryPolicy& policy);
+            const RetryPolicy& policy, RetryAudience audience);
 
   [[nodiscard]] ObjectStore& inner() { return *inner_; }
   [[nodiscard]] Governor* governor() { return governor_; }
@@ -73,6 +73,7 @@ class RetryCore : public std::enable_shared_from_this<RetryCore> {
   CallId begin(const std::shared_ptr<RetryOp>& op);
   // The same again after `delay`.
   void wait(const std::shared_ptr<RetryOp>& op, Duration delay);
+  void tell(const FailedTry& failed) const;
   // Before the call's `done` runs.
   void forget(RetryOp& op) { ops_.erase(op.id.value); }
   [[nodiscard]] Duration jitter(int tries);
@@ -93,6 +94,7 @@ class RetryCore : public std::enable_shared_from_this<RetryCore> {
   LoopExecutor& executor_;
   Governor* governor_;
   RetryPolicy policy_;
+  RetryAudience audience_;
   Rng rng_;
   std::uint64_t last_id_ = 0;
   // Every call that has not ended.

@@ -277,10 +277,12 @@ std::vector<Uploader::Pending> Backlog::pending() const {
 
 Backlog::Counts Backlog::counts() const {
   const std::lock_guard lock(mutex_);
-  return {.pending = jobs_.size(),
-          .pending_bytes = pending_bytes_,
-          .waiting = waiting_,
-          .journal_bytes = bytes_reserved_};
+  return {
+      .pending = jobs_.size(),
+      .pending_bytes = pending_bytes_,
+      .waiting = waiting_,
+      .journal_bytes = bytes_reserved_,
+      .oldest = jobs_.empty() ? std::nullopt : std::optional(jobs_.begin()->second->accepted_at)};
 }
 
 void Backlog::close(const Error& error) {

@@ -71,6 +71,7 @@ class Backlog {
   [[nodiscard]] std::vector<Uploader::Pending> pending() const;
   struct Counts {
     std::uint64_t pending = 0, pending_bytes = 0, waiting = 0, journal_bytes = 0;
+    std::optional<TimePoint> oldest{};  // when the first of the pending was accepted
   };
   [[nodiscard]] Counts counts() const;
   // Every job without outcome gets this error, whoever waits is woken, and nothing is accepted.

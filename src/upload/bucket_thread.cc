@@ -21,6 +21,7 @@ Result<void> BucketThread::make(const Options& options) {
   const store::StoreParts parts{.executor = loop(),
                                 .transport = transport_.get(),
                                 .governor = options.governor,
+                                .counters = &counters_,
                                 .retry_deadline = options.retry_deadline};
   SHOAL_TRY(store_, store::open_store(options.location, options.config, parts));
   return {};

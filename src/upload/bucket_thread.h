@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "http/transport.h"
+#include "store/counters.h"
 #include "store/object_store.h"
 #include "store/open.h"
 #include "sys/loop.h"
@@ -40,6 +41,8 @@ class BucketThread {
   [[nodiscard]] sys::Loop& loop() { return thread_->loop(); }
   [[nodiscard]] store::ObjectStore& store() { return *store_; }  // confined to the loop's thread
 
+  [[nodiscard]] const store::StoreCounters& counters() const { return counters_; }
+
   // Runs `work()` on the thread and waits for what it returns. Not from the thread itself.
   template <typename Work>
   auto run(Work work) {
@@ -66,6 +69,7 @@ class BucketThread {
   explicit BucketThread(std::unique_ptr<sys::LoopThread> thread) : thread_(std::move(thread)) {}
   Result<void> make(const Options& options);
 
+  store::StoreCounters counters_;
   std::unique_ptr<sys::LoopThread> thread_;
   std::unique_ptr<http::Transport> transport_;
   std::unique_ptr<store::ObjectStore> store_;

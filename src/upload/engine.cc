@@ -359,7 +359,11 @@ UploaderStats Engine::stats() const {
           .retries = counters_.retries,
           .throttled = parts_.governor == nullptr ? 0 : parts_.governor->stats().throttled,
           .memory_bytes = budget_.bytes_used(),
-          .journal_bytes = counts.journal_bytes};
+          .journal_bytes = counts.journal_bytes,
+          .oldest_pending_seconds =
+              counts.oldest
+                  ? std::chrono::duration<double>(system_clock().now() - *counts.oldest).count()
+                  : 0};
 }
 
 std::optional<SentFile> Engine::last_sent(std::string_view key) const {

@@ -24,6 +24,7 @@ struct Job {
 
   const std::uint64_t id;
   const bool is_recovered;
+  const TimePoint accepted_at = system_clock().now();  // or recovered; for stats
   // Of the loop once the job runs; before, of whoever accepts it.
   format::UploadJobRecord record;
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <future>
 #include <memory>
 #include <utility>
@@ -96,6 +97,7 @@ class OwnedEngine final : public Uploader {
   Result<void> discard(std::uint64_t id) override { return engine_->discard(id); }
   std::vector<Pending> pending() const override { return engine_->pending(); }
   UploaderStats stats() const override { return engine_->stats(); }
+  StoreActivity store_activity() const override;
   std::optional<SentFile> last_sent(std::string_view key) const override {
     return engine_->last_sent(key);
   }
@@ -148,6 +150,17 @@ Result<std::unique_ptr<Uploader>> OwnedEngine::open(std::string_view url,
                                             .governor = &owned->governor_}));
   owned->bucket_->loop().post([engine = owned->engine_.get()] { engine->start(); });
   return owned;
+}
+
+StoreActivity OwnedEngine::store_activity() const {
+  using Kind = store::RequestKind;
+  constexpr std::array kKinds{
+      Kind::put,          Kind::create_upload, Kind::upload_part, Kind::complete_upload,
+      Kind::abort_upload, Kind::append,        Kind::remove,      Kind::head,
+      Kind::list,         Kind::list_uploads};
+  StoreActivity activity;
+  bucket_->counters().add_to(activity, kKinds);
+  return activity;
 }
 
 OwnedEngine::~OwnedEngine() {

@@ -171,8 +171,24 @@ Result<void> Watcher::loop(const std::atomic<bool>& stop) {
       next_scan_ = time_now() + options_.rescan_interval;
     }
     for (const std::string& key : candidates_.due(now)) check(key, now);
+    publish();
   }
   return {};
+}
+
+void Watcher::publish() {
+  const WatchStats now{.is_ready = is_ready_,
+                       .files_unsent = candidates_.size(),
+                       .lost_events = summary_.overflows,
+                       .deleted = summary_.deleted,
+                       .refused = summary_.refused};
+  const std::lock_guard lock(mutex_);
+  stats_ = now;
+}
+
+WatchStats Watcher::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
 }
 
 Duration Watcher::wait_max(TimePoint now) const {

@@ -79,6 +79,15 @@ struct WatchSummary {
   std::uint64_t left = 0;  // files that are not sent yet: in the journal, or found again next time
 };
 
+// For whoever looks from outside while it runs.
+struct WatchStats {
+  bool is_ready = false;           // the first comparison is over
+  std::uint64_t files_unsent = 0;  // known and without outcome: being written, settling, pending
+  std::uint64_t lost_events = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t refused = 0;
+};
+
 class Watcher {
  public:
   using OnEvent = std::function<void(const WatchEvent&)>;
@@ -95,6 +104,9 @@ class Watcher {
   // bucket is not there at the start. The uploader may have been opened paused: better, for then
   // nothing of an earlier process is sent before it is known whether somebody writes to it again.
   [[nodiscard]] Result<WatchSummary> run(Uploader& uploader, const std::atomic<bool>& stop);
+
+  // As of the last turn of run(). synchronized.
+  [[nodiscard]] WatchStats stats() const;
 
  private:
   struct Outcome {
@@ -116,6 +128,7 @@ class Watcher {
   [[nodiscard]] std::optional<std::string> key_of(const std::filesystem::path& file) const;
   void take_back_half_written();
   Result<void> loop(const std::atomic<bool>& stop);
+  void publish();
   void wind_down();
   [[nodiscard]] Duration wait_max(TimePoint now) const;
   [[nodiscard]] bool is_done() const;
@@ -156,8 +169,9 @@ class Watcher {
   bool is_ready_ = false;
   WatchSummary summary_;
 
-  std::mutex mutex_;
-  Inbox inbox_;  // guarded by mutex_
+  mutable std::mutex mutex_;
+  Inbox inbox_;       // guarded by mutex_
+  WatchStats stats_;  // likewise
 };
 
 }  // namespace shoal::upload

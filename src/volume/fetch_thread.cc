@@ -45,7 +45,8 @@ Result<void> FetchThread::make(const Options& options) {
                                 .transport = transport_.get(),
                                 .parser = nullptr,
                                 .governor = options.governor,
-                                .counters = options.store_counters};
+                                .counters = &counters_,
+                                .on_failed_try = options.on_failed_try};
   SHOAL_TRY(store_, store::open_store(options.location, options.store, parts));
   return {};
 }

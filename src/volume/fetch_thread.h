@@ -7,8 +7,8 @@
 
 #include "cache/file_io.h"
 #include "http/transport.h"
+#include "store/counters.h"
 #include "store/governor.h"
-#include "store/hedge.h"
 #include "store/open.h"
 #include "sys/loop.h"
 #include "volume/data_path.h"
@@ -26,8 +26,8 @@ class FetchThread {
     store::Governor* governor = nullptr;
     std::uint32_t connections_max = 0;
     // Shared by all threads of a volume, which outlives them; null: nobody looks.
-    store::StoreCounters* store_counters = nullptr;
     http::TransportCounters* transport_counters = nullptr;
+    store::FailureObserver on_failed_try{};  // called on the thread
   };
   [[nodiscard]] static Result<std::unique_ptr<FetchThread>> start(const Options& options);
   // Precondition: no call of the store is wanted any longer; those under way are given up.
@@ -37,12 +37,14 @@ class FetchThread {
   // dies.
   void finish_turn();
   [[nodiscard]] sys::Loop& loop() { return thread_->loop(); }
+  [[nodiscard]] const store::StoreCounters& counters() const { return counters_; }  // synchronized
   [[nodiscard]] FetchThreadParts parts() { return {thread_->loop(), *io_, *store_}; }
 
  private:
   explicit FetchThread(std::unique_ptr<sys::LoopThread> thread) : thread_(std::move(thread)) {}
   Result<void> make(const Options& options);
 
+  store::StoreCounters counters_;
   std::unique_ptr<sys::LoopThread> thread_;
   std::optional<cache::LoopFileIo> io_;
   std::unique_ptr<http::Transport> transport_;

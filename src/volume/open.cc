@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -20,6 +22,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "image/identity.h"
 #include "prefetch/policy_set.h"
 #include "shoal/volume.h"
@@ -171,6 +174,7 @@ class LocalVolume final : public Volume {
   Result<void> set_order(const ReadOrder& order) override;
   PrefetchStatus prefetch_status() const override;
   VolumeStats stats() const override;
+  StoreActivity store_activity() const override;
   std::vector<std::string> recent_errors() const override { return path_->recent_errors(); }
   Result<DirectoryEntry> find(std::string_view path) const override {
     return find_entry(*opened_.index, path);
@@ -188,6 +192,7 @@ class LocalVolume final : public Volume {
   Result<void> start_threads(const VolumeCredentials& credentials, const VolumeOptions& options);
   [[nodiscard]] Prefetcher::MakePolicy policy_maker(const VolumeOptions& options);
   [[nodiscard]] Result<void> connect(const VolumeOptions& options);
+  void log_failed_try(const store::FailedTry& failed);
 
   std::filesystem::path directory_;
   std::optional<sys::LockFile> lock_;
@@ -196,7 +201,7 @@ class LocalVolume final : public Volume {
   std::unique_ptr<cache::CacheStore> cache_;
   std::vector<std::pair<ChunkId, format::CacheRecord>> restored_;
   store::Governor governor_;
-  store::StoreCounters store_counters_;
+  LogLimit throttled_log_;
   http::TransportCounters transport_counters_;
   std::unique_ptr<sys::WorkerPool> worker_;
   std::vector<std::unique_ptr<FetchThread>> threads_;
@@ -257,11 +262,32 @@ Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
                                                .store = config,
                                                .governor = &governor_,
                                                .connections_max = connections_max(options),
-                                               .store_counters = &store_counters_,
-                                               .transport_counters = &transport_counters_}));
+                                               .transport_counters = &transport_counters_,
+                                               .on_failed_try = [this](const auto& failed) {
+                                                 log_failed_try(failed);
+                                               }}));
     threads_.push_back(std::move(thread));
   }
   return {};
+}
+
+// On a fetch thread. What a reader waits for in vain is logged by the frontend, with the reader's
+// words; here is what slows everybody down, and, at `debug`, every try.
+void LocalVolume::log_failed_try(const store::FailedTry& failed) {
+  if (failed.error.code() == ErrorCode::throttled) {
+    log_event(throttled_log_, LogLevel::warning, "bucket.throttled",
+              {{"bucket", location_.to_url()},
+               {"error", failed.error.to_string()},
+               {"requests_per_second", governor_.stats().requests_per_second}});
+  }
+  if (!is_logged(LogLevel::debug)) return;
+  log_event(LogLevel::debug, failed.next_try ? "request.retry" : "request.failed",
+            {{"what", failed.what},
+             {"attempt", failed.tries},
+             {"next_try_ms",
+              failed.next_try ? std::chrono::duration<double, std::milli>(*failed.next_try).count()
+                              : -1.0},
+             {"error", failed.error.to_string()}});
 }
 
 Prefetcher::MakePolicy LocalVolume::policy_maker(const VolumeOptions& options) {
@@ -354,11 +380,20 @@ LocalVolume::~LocalVolume() {
 VolumeStats LocalVolume::stats() const {
   VolumeStats stats = path_->stats();
   constexpr auto kRelaxed = std::memory_order_relaxed;  // numbers for people
-  stats.hedged_gets = store_counters_.hedges_sent.load(kRelaxed);
-  stats.hedges_won = store_counters_.hedges_won.load(kRelaxed);
+  for (const auto& thread : threads_) {
+    stats.hedged_gets += thread->counters().hedges_sent.load(kRelaxed);
+    stats.hedges_won += thread->counters().hedges_won.load(kRelaxed);
+  }
   stats.gets += stats.hedged_gets;
   stats.connections_opened = transport_counters_.connections_opened.load(kRelaxed);
   return stats;
+}
+
+StoreActivity LocalVolume::store_activity() const {
+  constexpr std::array kKinds{store::RequestKind::get};  // all a mount ever asks for
+  StoreActivity activity;
+  for (const auto& thread : threads_) thread->counters().add_to(activity, kKinds);
+  return activity;
 }
 
 VolumeInfo LocalVolume::info() const {

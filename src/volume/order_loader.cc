@@ -114,8 +114,7 @@ void OrderLoader::load(Job& job) {
     log_event(LogLevel::warning, "order.incomplete",
               {{"error", loaded.error().to_string()},
                {"then", "files behind this place are not known ahead"}});
-  if (missing() > 0)
-    log_event(LogLevel::warning, "order.names_missing", {{"files", std::to_string(missing())}});
+  if (missing() > 0) log_event(LogLevel::warning, "order.names_missing", {{"files", missing()}});
 }
 
 Result<void> OrderLoader::load_list(PathList& list, prefetch::Order& order) {

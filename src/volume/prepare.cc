@@ -373,6 +373,10 @@ fs::path default_directory(const store::Location& location, const store::StoreCo
          fmt::format("{}-{:010x}", readable_name(url), hash & 0xFF'FFFF'FFFFull);
 }
 
+fs::path default_volumes_directory() {
+  return volumes_folder(store::CredentialSources::of_process());
+}
+
 bool is_volume(const fs::path& directory) {
   std::error_code ignored;
   return fs::is_directory(directory / "index", ignored);

@@ -50,9 +50,11 @@ struct PrepareResult {
 [[nodiscard]] Result<PrepareResult> prepare(const std::filesystem::path& directory,
                                             const PrepareOptions& options);
 
-// Where a dataset's volume lives when --volume is not given: $SHOAL_VOLUMES, else
-// /var/lib/shoal/volumes for root, else $XDG_CACHE_HOME/shoal (~/.cache/shoal), plus a readable
-// name with a short hash of URL and endpoint.
+// Where volumes live: $SHOAL_VOLUMES, else /var/lib/shoal/volumes for root, else
+// $XDG_CACHE_HOME/shoal (~/.cache/shoal).
+[[nodiscard]] std::filesystem::path default_volumes_directory();
+// Where a dataset's volume lives when --volume is not given: there, under a readable name with a
+// short hash of URL and endpoint.
 [[nodiscard]] std::filesystem::path default_directory(const store::Location& location,
                                                       const store::StoreConfig& config);
 

@@ -111,8 +111,8 @@ void Recorder::finish() {
   if (dropped + unwritable_ > 0)
     log_event(LogLevel::warning, "record.incomplete",
               {{"file", file_.path().string()},
-               {"reads_dropped", std::to_string(dropped)},
-               {"names_with_line_end", std::to_string(unwritable_)}});
+               {"reads_dropped", dropped},
+               {"names_with_line_end", unwritable_}});
 }
 
 }  // namespace shoal::volume

@@ -25,7 +25,9 @@ LAYERS = {
     "volume": {"base", "sys", "http", "format", "store", "index", "image", "cache", "fetch", "prefetch"},
     "upload": {"base", "sys", "http", "format", "store"},
     "frontend/fuse": {"base", "sys", "volume"},
-    "control": {"base", "volume"},
+    "control": {"base", "sys", "volume"},
+    "agent": {"base", "sys", "store", "volume", "control", "frontend/fuse"},
+    "csi": {"base", "sys", "control", "agent"},
     "devbucket": {"base", "store"},
 }
 
@@ -36,17 +38,21 @@ THIRD_PARTY = {
     "openssl/": {"store", "devbucket"},
     "expat": {"store", "devbucket"},
     "rocksdb/": {"index", "upload"},
-    "google/protobuf": {"format"},
+    "google/protobuf": {"format", "csi"},
+    "csi.pb.h": {"csi"},
+    "csi.grpc.pb.h": {"csi"},
+    "registration.grpc.pb.h": {"csi"},
+    "grpc": {"csi"},
     "records.pb.h": {"format"},
     "upload.pb.h": {"format"},
     "xxhash": {"cache", "fetch"},
     "boost/": {"devbucket"},
     "httplib": {"control"},
     "linux/fuse": {"frontend/fuse"},
-    "nlohmann/": {"frontend/fuse", "control", "devbucket", "tools"},
-    "CLI/": {"devbucket", "tools"},
+    "nlohmann/": {"frontend/fuse", "control", "agent", "csi", "devbucket", "tools"},
+    "CLI/": {"csi", "devbucket", "tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
-             "devbucket", "tools"},
+             "agent", "devbucket", "tools"},
 }
 
 BANS_EVERYWHERE = [

@@ -50,9 +50,12 @@ inline constexpr auto kQuickDeath = 1s;  // a server that lives shorter has a re
 inline constexpr int kQuickDeathsMax = 5;
 inline constexpr auto kRestartDelayMin = 100ms;
 inline constexpr auto kRestartDelayDegraded = 3s;
-inline constexpr auto kGiveUpAfter = 60s;      // then readers get EIO rather than a longer wait
-inline constexpr auto kUnmountWait = 10s;      // `shoal umount` waits for the keeper
-inline constexpr std::size_t kHoldersMax = 8;  // processes named in a "busy" message
+inline constexpr auto kGiveUpAfter = 60s;  // then readers get EIO rather than a longer wait
+inline constexpr std::uint64_t kLogBytesMax = 16u
+                                              << 20;  // some 80,000 lines; twice, see log_file.h
+inline constexpr auto kLogLookEvery = 10s;            // `debug` writes a few MB a second at most
+inline constexpr auto kUnmountWait = 10s;             // `shoal umount` waits for the keeper
+inline constexpr std::size_t kHoldersMax = 8;         // processes named in a "busy" message
 
 static_assert(kRequestSlots >= 2 * kBackgroundRequests);
 static_assert(kBufferBytesDefault >= kReadBytes, "one read must fit");

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/keeper_impl.h"
+#include "frontend/fuse/log_file.h"
 #include "frontend/fuse/mount_table.h"
 #include "frontend/fuse/report.h"
 #include "frontend/fuse/server.h"
@@ -49,17 +50,26 @@ int Keeper::keep() {
     if (is_ready(2))
       if (const auto code = on_server_death()) return *code;
     restart_if_due();
+    bound_log();
   }
+}
+
+void Keeper::bound_log() {
+  const TimePoint now = system_clock().now();
+  if (now < log_looked_at_ + bounds::kLogLookEvery || options_.log_file.empty()) return;
+  log_looked_at_ = now;
+  if (bound_log_file(options_.log_file, bounds::kLogBytesMax))
+    log_event(LogLevel::info, "log.cut", {{"before", options_.log_file.string() + ".1"}});
 }
 
 Duration Keeper::next_timeout() const {
   const TimePoint now = system_clock().now();
-  if (restart_at_)
-    return std::clamp<Duration>(*restart_at_ - now, Duration::zero(), std::chrono::hours(1));
+  constexpr Duration kLook = bounds::kLogLookEvery;
+  if (restart_at_) return std::clamp<Duration>(*restart_at_ - now, Duration::zero(), kLook);
   if (server_ && server_->report_fd() >= 0)
-    return std::max<Duration>(server_->started_at() + bounds::kServerStartTimeout - now,
-                              Duration::zero());
-  return std::chrono::hours(1);
+    return std::clamp<Duration>(server_->started_at() + bounds::kServerStartTimeout - now,
+                                Duration::zero(), kLook);
+  return kLook;
 }
 
 // ---- the server

@@ -65,6 +65,7 @@ class Keeper {
   std::optional<int> on_server_death();
   void on_server_report();
   void restart_if_due();
+  void bound_log();
   void save_state();
   [[nodiscard]] bool still_mounted() const;
   std::optional<int> try_unmount();
@@ -91,6 +92,7 @@ class Keeper {
   std::optional<ServerProcess> server_;
   RestartPolicy restarts_;
   std::optional<TimePoint> restart_at_;
+  TimePoint log_looked_at_{};
   std::optional<TimePoint> forced_until_;  // a second signal before this detaches
 };
 

@@ -3,9 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 
-#include "base/clock.h"
+#include "base/log_limit.h"
 #include "shoal/error.h"
 
 namespace shoal::fuse {
@@ -13,29 +12,16 @@ namespace shoal::fuse {
 // The errno a failed Volume::read becomes, the one place where that is decided.
 [[nodiscard]] int errno_of(ErrorCode code) noexcept;
 
-// Logs failed reads with their whole text, at most one line per kind and second; the next line says
-// how many were left out.
+// Logs failed reads with their whole text; each kind of error has a limit of its own, so that a
+// flood of one does not hide another.
 //
 // Thread model: synchronized.
 class ReadErrorLog {
  public:
-  void record(std::uint64_t offset, std::uint64_t bytes, const Error& error, TimePoint now);
-
-  // The decision by itself: whether to log now, and if so how many were left out before.
-  struct Verdict {
-    bool log = false;
-    std::uint64_t left_out = 0;
-  };
-  [[nodiscard]] Verdict admit(ErrorCode code, TimePoint now);
+  void record(std::uint64_t offset, std::uint64_t bytes, const Error& error);
 
  private:
-  struct Kind {
-    bool seen = false;
-    TimePoint logged_at{};
-    std::uint64_t left_out = 0;
-  };
-  std::mutex mutex_;  // guards kinds_
-  std::array<Kind, static_cast<std::size_t>(ErrorCode::bug) + 1> kinds_;
+  std::array<LogLimit, static_cast<std::size_t>(ErrorCode::bug) + 1> limits_;
 };
 
 }  // namespace shoal::fuse

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/duration_histogram.h"
 #include "base/log.h"
 #include "frontend/fuse/buffer_pool.h"
 #include "frontend/fuse/read_errors.h"
@@ -30,6 +31,14 @@ namespace {
 
 using Slot = RequestSlots::Slot;
 
+// A READ on its way to its answer.
+struct Asked {
+  Slot slot;
+  std::uint64_t unique = 0;
+  protocol::ReadRequest read;
+  TimePoint at{};  // when it was read from the device
+};
+
 struct Counters {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<std::uint64_t> reads{0};
@@ -39,6 +48,7 @@ struct Counters {
   std::atomic<std::uint64_t> restored{0};
   std::atomic<std::uint64_t> paused{0};
   std::atomic<std::uint64_t> in_flight{0};
+  DurationHistogram read_durations;
 };
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
@@ -113,8 +123,8 @@ class Server::Impl {
   bool read_one();  // false: nothing there, paused or over
   void handle(const Slot& slot, ByteSpan bytes);
   void answer_init(const Slot& slot, const protocol::Request& request);
-  void start_read(const Slot& slot, std::uint64_t unique, const protocol::ReadRequest& read);
-  bool try_start_read(const Slot& slot, std::uint64_t unique, const protocol::ReadRequest& read);
+  void start_read(const Asked& asked);
+  bool try_start_read(const Asked& asked, TimePoint now);
   // Runs `acquire`, which says whether it got something; if not, stops reading the device until
   // something is returned.
   template <typename Acquire>
@@ -128,8 +138,7 @@ class Server::Impl {
 
   // Any thread.
   void reply(std::uint64_t unique, int error, ByteSpan payload);
-  void finish_read(const Slot& slot, std::uint64_t unique, const protocol::ReadRequest& read,
-                   BufferPool::Buffer buffer, const Result<void>& result);
+  void finish_read(const Asked& asked, BufferPool::Buffer buffer, const Result<void>& result);
   void wake_if_paused();
 
   Volume& volume_;
@@ -151,13 +160,7 @@ class Server::Impl {
   std::atomic<bool> paused_{false};
 
   // Loop thread only.
-  struct Waiting {
-    Slot slot;
-    std::uint64_t unique;
-    protocol::ReadRequest read;
-  };
-  std::vector<Waiting>
-      waiting_;  // read, no buffer yet; one, or as many as there are slots restored
+  std::vector<Asked> waiting_;  // read, no buffer yet; one, or as many as there are slots restored
   std::optional<sys::Loop::WatchId> stop_watch_;
   std::optional<sys::Loop::WatchId> device_watch_;
   bool ready_signalled_ = false;
@@ -225,9 +228,9 @@ Result<void> Server::Impl::take_over() {
       handle(slot, slot.bytes.first(load_le<std::uint32_t>(slot.bytes.data())));
     }
   }
-  log_event(LogLevel::info, "server.took_over",
-            {{"resend", session().resend() ? "true" : "false"},
-             {"restored", std::to_string(counters_.restored.load())}});
+  log_event(
+      LogLevel::info, "server.took_over",
+      {{"resend", session().resend() ? "true" : "false"}, {"restored", counters_.restored.load()}});
   signal_ready();
   return {};
 }
@@ -321,7 +324,7 @@ void Server::Impl::handle(const Slot& slot, ByteSpan bytes) {
   const Answer answer = tree_.answer(*request);
   switch (answer.kind) {
     case Answer::Kind::read:
-      start_read(slot, request->unique, answer.read);
+      start_read({slot, request->unique, answer.read, loop_->clock().now()});
       return;
     case Answer::Kind::init:
       answer_init(slot, *request);
@@ -359,36 +362,36 @@ void Server::Impl::answer_init(const Slot& slot, const protocol::Request& reques
 
 // ---- reading the image
 
-void Server::Impl::start_read(const Slot& slot, std::uint64_t unique,
-                              const protocol::ReadRequest& read) {
-  if (waiting_.empty() && try_start_read(slot, unique, read)) return;
-  waiting_.push_back({slot, unique, read});
+void Server::Impl::start_read(const Asked& asked) {
+  if (waiting_.empty() && try_start_read(asked, asked.at)) return;
+  waiting_.push_back(asked);
 }
 
-bool Server::Impl::try_start_read(const Slot& slot, std::uint64_t unique,
-                                  const protocol::ReadRequest& read) {
+bool Server::Impl::try_start_read(const Asked& asked, TimePoint now) {
   BufferPool::Buffer buffer;
-  if (!acquire_or_pause([&] { return (buffer = buffers_.acquire(read.bytes)).valid(); }))
-    return false;
+  const auto acquire = [&] { return (buffer = buffers_.acquire(asked.read.bytes)).valid(); };
+  if (!acquire_or_pause(acquire)) return false;
   counters_.in_flight.fetch_add(1, std::memory_order_relaxed);  // before any completion can run
-  const MutableByteSpan target = buffer.bytes().first(read.bytes);
-  volume_.read(read.offset, target, loop_->clock().now() + options_.io_timeout,
-               [this, slot, unique, read, held = std::move(buffer)](Result<void> result) mutable {
-                 finish_read(slot, unique, read, std::move(held), result);
+  const MutableByteSpan target = buffer.bytes().first(asked.read.bytes);
+  volume_.read(asked.read.offset, target, now + options_.io_timeout,
+               [this, asked, held = std::move(buffer)](Result<void> result) mutable {
+                 finish_read(asked, std::move(held), result);
                });
   return true;
 }
 
-void Server::Impl::finish_read(const Slot& slot, std::uint64_t unique,
-                               const protocol::ReadRequest& read, BufferPool::Buffer buffer,
+void Server::Impl::finish_read(const Asked& asked, BufferPool::Buffer buffer,
                                const Result<void>& result) {
+  const auto& [slot, unique, read, at] = asked;
+  const TimePoint now = loop_->clock().now();
   add(counters_.reads);
+  counters_.read_durations.add(now - at);
   if (result) {
     add(counters_.read_bytes, read.bytes);
     reply(unique, 0, buffer.bytes().first(read.bytes));
   } else {
     add(counters_.read_errors);
-    errors_.record(read.offset, read.bytes, result.error(), system_clock().now());
+    errors_.record(read.offset, read.bytes, result.error());
     reply(unique, errno_of(result.error().code()), {});
   }
   buffer.release();
@@ -407,9 +410,9 @@ void Server::Impl::reply(std::uint64_t unique, int error, ByteSpan payload) {
   if (written >= 0) return;
   // ENOENT: the request was given up or answered already; ENODEV: unmounted.
   if (errno == ENOENT || errno == ENODEV) return;
-  log_event(LogLevel::error, "reply.failed",
-            {{"unique", std::to_string(unique)},
-             {"error", sys::errno_error(errno, "write /dev/fuse").to_string()}});
+  log_event(
+      LogLevel::error, "reply.failed",
+      {{"unique", unique}, {"error", sys::errno_error(errno, "write /dev/fuse").to_string()}});
 }
 
 // ---- backpressure: stop reading the device while no slot or buffer is free
@@ -432,8 +435,7 @@ void Server::Impl::wake_if_paused() {
 
 void Server::Impl::resume() {
   while (!waiting_.empty()) {
-    const Waiting& next = waiting_.back();
-    if (!try_start_read(next.slot, next.unique, next.read)) return;
+    if (!try_start_read(waiting_.back(), loop_->clock().now())) return;
     waiting_.pop_back();
   }
   watch_device();
@@ -448,7 +450,8 @@ ServerStats Server::Impl::stats() const {
           .restored = counters_.restored.load(),
           .paused = counters_.paused.load(),
           .in_flight = counters_.in_flight.load(),
-          .buffer_bytes = buffers_.bytes_in_use()};
+          .buffer_bytes = buffers_.bytes_in_use(),
+          .read_durations = counters_.read_durations.counts()};
 }
 
 // ---- the public face

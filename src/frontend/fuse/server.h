@@ -39,6 +39,7 @@ struct ServerStats {
   std::uint64_t paused = 0;     // times all slots or buffers were in use
   std::uint64_t in_flight = 0;  // reads the volume works on now
   std::uint64_t buffer_bytes = 0;
+  DurationCounts read_durations;  // from a READ's arrival to the answer
 };
 
 // Thread model: run() is confined to its thread; the rest is synchronized. Requests are read on the

@@ -53,11 +53,20 @@ ETag etag_of(const http::ResponseHead& head) {
   return ETag(text);
 }
 
-Client::Client(LoopExecutor& executor, http::Transport& transport, Service service)
+Client::Client(LoopExecutor& executor, http::Transport& transport, Service service,
+               StoreCounters* counters)
     : executor_(executor),
       transport_(transport),
       service_(std::move(service)),
-      name_(std::string(service_.words->scheme) + "://" + service_.address.bucket()) {}
+      counters_(counters),
+      name_(std::string(service_.words->scheme) + "://" + service_.address.bucket()) {
+  note_expiry();
+}
+
+void Client::note_expiry() const {
+  if (counters_ == nullptr || !service_.signer) return;
+  counters_->keys_expire_at.store(service_.signer->keys_expire_at(), std::memory_order_relaxed);
+}
 
 CallId Client::run(Call call, Done<Answer> done) {
   const std::uint64_t id = ++last_id_;
@@ -180,6 +189,7 @@ bool Client::learn_credentials(const ServiceRefusal& refusal, std::uint64_t sign
   auto found = service_.renew();
   if (!found || !*found || !service_.signer->renew(**found)) return false;
   service_.credentials = (*found)->source;
+  note_expiry();
   ++generation_;
   return true;
 }

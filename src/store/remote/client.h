@@ -9,6 +9,7 @@
 
 #include "base/executor.h"
 #include "http/transport.h"
+#include "store/counters.h"
 #include "store/object_store.h"
 #include "store/remote/service.h"
 #include "store/remote/service_error.h"
@@ -18,6 +19,7 @@ namespace shoal::store {
 // One request in the words of the service, before addressing and signing.
 struct Call {
   std::string doing;  // "get", for messages
+  RequestKind kind = RequestKind::get;
   http::Method method = http::Method::get;
   std::string key;  // empty: the bucket itself
   std::vector<NameValue> query{};
@@ -31,6 +33,7 @@ struct Call {
   std::uint64_t length = 0;
   std::uint64_t object_size = 0;  // zero: not known
   ETag if_match{};
+  int attempt = 1;  // for the log
 };
 
 // The header's ETag without its quotes; empty when there is none.
@@ -49,7 +52,9 @@ struct Answer {
 // it.
 class Client final : public std::enable_shared_from_this<Client> {
  public:
-  Client(LoopExecutor& executor, http::Transport& transport, Service service);
+  // `counters` outlives it; null: nobody looks.
+  Client(LoopExecutor& executor, http::Transport& transport, Service service,
+         StoreCounters* counters);
 
   CallId run(Call call, Done<Answer> done);
   // Gives up one call; unknown ids are ignored.
@@ -74,12 +79,14 @@ class Client final : public std::enable_shared_from_this<Client> {
   // Whether a request signed for `signed_region` (at `signed_offset`) is worth another try.
   bool learn_region(const ServiceRefusal& refusal, std::string_view signed_region);
   bool learn_clock(const ServiceRefusal& refusal, Duration signed_offset);
+  void note_expiry() const;
   // Looks the credentials up again, which blocks for some small files, at most once a second.
   bool learn_credentials(const ServiceRefusal& refusal, std::uint64_t signed_generation);
 
   LoopExecutor& executor_;
   http::Transport& transport_;
   Service service_;
+  StoreCounters* counters_;
   std::string name_;
   Duration clock_offset_{};       // the service's clock minus ours
   std::uint64_t generation_ = 0;  // counts changes of the credentials

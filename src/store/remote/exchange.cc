@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/remote/exchange.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace shoal::store {
 namespace {
@@ -63,6 +67,7 @@ void Client::Exchange::start(const std::shared_ptr<Exchange>& self) {
   answer_ = {};
   received_ = 0;
   request_ = client_->make_request(call_, time_left());
+  sent_at_ = client_->executor_.clock().now();
   exchange_ = client_->transport_.start(
       request_, *this, [self](Result<void> result) { self->finish(self, std::move(result)); });
 }
@@ -140,25 +145,71 @@ Result<void> Client::Exchange::on_body(ByteSpan bytes) {
   } else {
     received_ += bytes.size();
     taken = call_.sink->on_bytes(bytes);
+    sink_failed_ = !taken;
   }
   refused_by_us_ = !taken;
   return taken;
 }
 
+std::string_view Client::Exchange::request_id() const {
+  return answer_.head.header(client_->words().request_id_header);
+}
+
+// Refusals name their request themselves; whatever else goes wrong behind an answer's head does it
+// here, so that the service's people can look it up.
 Result<Answer> Client::Exchange::outcome(Result<void> result) {
+  const auto with_request = [this](Error error) {
+    if (request_id().empty()) return fail(std::move(error));
+    return fail(std::move(error).with_note(fmt::format(" [request {}]", request_id())));
+  };
   if (!result) {
-    if (refused_by_us_) return fail(std::move(result).error());
-    return fail(std::move(result).error().with_context(what()));
+    if (sink_failed_) return fail(std::move(result).error());  // the caller's own words
+    if (refused_by_us_) return with_request(std::move(result).error());
+    return with_request(std::move(result).error().with_context(what()));
   }
   if (!is_good()) return fail(client_->refused(call_, answer_.head, answer_.body));
   if (call_.sink != nullptr && received_ != call_.length)
-    return fail(Error(ErrorCode::corrupt, what() + ": only " + std::to_string(received_) + " of " +
-                                              std::to_string(call_.length) + " bytes came")
-                    .with_retry(Retry::yes));
+    return with_request(Error(ErrorCode::corrupt, what() + ": only " + std::to_string(received_) +
+                                                      " of " + std::to_string(call_.length) +
+                                                      " bytes came")
+                            .with_retry(Retry::yes));
   return std::move(answer_);
 }
 
+// Every HTTP exchange is counted; each is a line of the log at `debug`.
+void Client::Exchange::record(const Result<void>& result) const {
+  const Duration duration = client_->executor_.clock().now() - sent_at_;
+  const std::uint64_t received =
+      call_.sink != nullptr && is_good() ? received_ : answer_.body.size();
+  if (StoreCounters* counters = client_->counters_) {
+    constexpr auto kRelaxed = std::memory_order_relaxed;
+    const bool has_answer = result || refused_by_us_;
+    if (is_cancelled_ || (!result && result.error().code() == ErrorCode::canceled))
+      counters->on_given_up(call_.kind);
+    else
+      counters->on_request(call_.kind, has_answer ? answer_.head.status : 0, duration);
+    counters->received_bytes.fetch_add(received, kRelaxed);
+    if (result && is_good()) counters->sent_bytes.fetch_add(call_.body.size(), kRelaxed);
+  }
+  if (!is_logged(LogLevel::debug)) return;
+  log_event(LogLevel::debug, "request",
+            {{"op", kRequestKinds[static_cast<std::size_t>(call_.kind)]},
+             {"bucket", client_->name()},
+             {"key", call_.key},
+             {"offset", call_.offset},
+             {"received_bytes", received},
+             {"sent_bytes", call_.body.size()},
+             {"status", answer_.head.status},
+             {"request_id", request_id()},
+             {"duration_ms", std::chrono::duration<double, std::milli>(duration).count()},
+             {"attempt", call_.attempt},
+             {"error", result          ? std::string()
+                       : is_cancelled_ ? std::string("given up by the caller")
+                                       : result.error().message()}});
+}
+
 void Client::Exchange::finish(const std::shared_ptr<Exchange>& self, Result<void> result) {
+  record(result);
   if (is_cancelled_) {
     client_->exchanges_.erase(id_);
     done_(fail(ErrorCode::canceled, what() + ": given up by the caller"));

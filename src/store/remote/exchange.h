@@ -30,6 +30,8 @@ class Client::Exchange final : public http::ResponseSink {
   [[nodiscard]] Error replaced(std::string_view why) const;
   [[nodiscard]] std::string what() const;  // "get s3://bucket/key"
   [[nodiscard]] Duration time_left() const;
+  void record(const Result<void>& result) const;
+  [[nodiscard]] std::string_view request_id() const;
 
   std::shared_ptr<Client> client_;
   std::uint64_t id_;
@@ -44,11 +46,13 @@ class Client::Exchange final : public http::ResponseSink {
   // Of the present HTTP exchange.
   http::Request request_;
   http::ExchangeId exchange_{};
+  TimePoint sent_at_{};
   std::string signed_region_;
   Duration signed_offset_{};
   std::uint64_t signed_generation_ = 0;
   Answer answer_;
   std::uint64_t received_ = 0;
+  bool sink_failed_ = false;
   bool refused_by_us_ = false;  // on_head or on_body returned an error, which is complete as it is
 };
 

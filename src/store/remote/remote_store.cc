@@ -21,10 +21,11 @@ std::string quoted(const ETag& etag) {
 
 class RemoteStore final : public ObjectStore {
  public:
-  RemoteStore(LoopExecutor& executor, http::Transport& transport, Executor* parser, Service service)
+  RemoteStore(LoopExecutor& executor, http::Transport& transport, Executor* parser, Service service,
+              StoreCounters* counters)
       : executor_(executor),
         parser_(parser == nullptr ? executor : *parser),
-        client_(std::make_shared<Client>(executor, transport, std::move(service))),
+        client_(std::make_shared<Client>(executor, transport, std::move(service), counters)),
         is_cancelled_(std::make_shared<bool>(false)) {}
   ~RemoteStore() override { cancel_all(); }
 
@@ -157,7 +158,7 @@ Result<ObjectInfo> read_head(const std::string& what, const std::string& key,
 
 void RemoteStore::head(const std::string& key, Done<ObjectInfo> done) {
   if (refuse_key(key, done)) return;
-  Call call{.doing = "head", .method = http::Method::head, .key = key};
+  Call call{.doing = "head", .kind = RequestKind::head, .method = http::Method::head, .key = key};
   call.deadline = limits::kIoTimeoutDefault;
   client_->run(std::move(call), [client = client_, key,
                                  done = std::move(done)](Result<Answer> answer) mutable {
@@ -172,7 +173,8 @@ CallId RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> do
     answer_later<void>({}, std::move(done));
     return client_->unused_id();
   }
-  Call call{.doing = "get", .method = http::Method::get, .key = request.key};
+  Call call{
+      .doing = "get", .kind = RequestKind::get, .method = http::Method::get, .key = request.key};
   const bool is_whole = request.offset == 0 && request.object_size == request.length;
   if (!is_whole) {
     call.headers.emplace_back("Range", "bytes=" + std::to_string(request.offset) + "-" +
@@ -187,6 +189,7 @@ CallId RemoteStore::get(const GetRequest& request, BodySink& sink, Done<void> do
   call.length = request.length;
   call.object_size = request.object_size;
   call.if_match = request.if_match;
+  call.attempt = request.attempt;
   return client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
     done({});
@@ -199,7 +202,7 @@ void RemoteStore::list(const ListRequest& request, Done<ListPage> done) {
         fail(ErrorCode::bad_input,
              "list: keys_max is " + std::to_string(request.keys_max) + ", not 1 to 1000"),
         std::move(done));
-  Call call{.doing = "list", .method = http::Method::get, .key = {}};
+  Call call{.doing = "list", .kind = RequestKind::list, .method = http::Method::get, .key = {}};
   call.query.emplace_back("list-type", "2");
   call.query.emplace_back("encoding-type", "url");
   call.query.emplace_back("max-keys", std::to_string(request.keys_max));
@@ -243,7 +246,8 @@ void RemoteStore::parse_page(Answer answer, Done<ListPage> done) {
 
 void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
   if (refuse_key(request.key, done)) return;
-  Call call{.doing = "put", .method = http::Method::put, .key = request.key};
+  Call call{
+      .doing = "put", .kind = RequestKind::put, .method = http::Method::put, .key = request.key};
   if (refuse_condition(request.key, request.condition, done)) return;
   call.body = request.body;
   add_condition(call, request.condition);
@@ -257,7 +261,10 @@ void RemoteStore::put(const PutRequest& request, Done<PutResult> done) {
 void RemoteStore::create_upload(const std::string& key, const std::string& content_type,
                                 Done<UploadId> done) {
   if (refuse_key(key, done)) return;
-  Call call{.doing = "create upload of", .method = http::Method::post, .key = key};
+  Call call{.doing = "create upload of",
+            .kind = RequestKind::create_upload,
+            .method = http::Method::post,
+            .key = key};
   call.query.emplace_back("uploads", "");
   if (!content_type.empty()) call.headers.emplace_back("Content-Type", content_type);
   call.deadline = limits::kIoTimeoutDefault;
@@ -275,7 +282,10 @@ void RemoteStore::create_upload(const std::string& key, const std::string& conte
 void RemoteStore::upload_part(const UploadId& upload, std::uint32_t number, ByteSpan body,
                               const BodyChecks& checks, Done<UploadedPart> done) {
   if (refuse_key(upload.key, done)) return;
-  Call call{.doing = "upload part of", .method = http::Method::put, .key = upload.key};
+  Call call{.doing = "upload part of",
+            .kind = RequestKind::upload_part,
+            .method = http::Method::put,
+            .key = upload.key};
   call.query.emplace_back("partNumber", std::to_string(number));
   call.query.emplace_back("uploadId", upload.id);
   call.body = body;
@@ -295,7 +305,10 @@ void RemoteStore::complete_upload(const CompleteRequest& request, Done<PutResult
     *text += "<Part><PartNumber>" + std::to_string(part.number) + "</PartNumber><ETag>&quot;" +
              part.etag + "&quot;</ETag></Part>";
   *text += "</CompleteMultipartUpload>";
-  Call call{.doing = "complete upload of", .method = http::Method::post, .key = upload.key};
+  Call call{.doing = "complete upload of",
+            .kind = RequestKind::complete_upload,
+            .method = http::Method::post,
+            .key = upload.key};
   call.query.emplace_back("uploadId", upload.id);
   call.headers.emplace_back("Content-Type", "application/xml");
   add_condition(call, request.condition);
@@ -315,7 +328,10 @@ void RemoteStore::complete_upload(const CompleteRequest& request, Done<PutResult
 
 void RemoteStore::abort_upload(const UploadId& upload, Done<void> done) {
   if (refuse_key(upload.key, done)) return;
-  Call call{.doing = "abort upload of", .method = http::Method::del, .key = upload.key};
+  Call call{.doing = "abort upload of",
+            .kind = RequestKind::abort_upload,
+            .method = http::Method::del,
+            .key = upload.key};
   call.query.emplace_back("uploadId", upload.id);
   call.deadline = limits::kIoTimeoutDefault;
   client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
@@ -327,7 +343,10 @@ void RemoteStore::abort_upload(const UploadId& upload, Done<void> done) {
 }
 
 void RemoteStore::list_uploads(const ListUploadsRequest& request, Done<UploadsPage> done) {
-  Call call{.doing = "list uploads of", .method = http::Method::get, .key = {}};
+  Call call{.doing = "list uploads of",
+            .kind = RequestKind::list_uploads,
+            .method = http::Method::get,
+            .key = {}};
   call.query.emplace_back("uploads", "");
   call.query.emplace_back("encoding-type", "url");
   call.query.emplace_back("max-uploads", std::to_string(limits::kListPageKeys));
@@ -356,7 +375,8 @@ void RemoteStore::append(const std::string& key, std::uint64_t position, ByteSpa
              "Write the object anew, or use OSS."),
         std::move(done));
   if (refuse_key(key, done)) return;
-  Call call{.doing = "append to", .method = http::Method::post, .key = key};
+  Call call{
+      .doing = "append to", .kind = RequestKind::append, .method = http::Method::post, .key = key};
   call.query.emplace_back("append", "");
   call.query.emplace_back("position", std::to_string(position));
   call.body = body;
@@ -379,7 +399,8 @@ void RemoteStore::append(const std::string& key, std::uint64_t position, ByteSpa
 
 void RemoteStore::remove(const std::string& key, Done<void> done) {
   if (refuse_key(key, done)) return;
-  Call call{.doing = "remove", .method = http::Method::del, .key = key};
+  Call call{
+      .doing = "remove", .kind = RequestKind::remove, .method = http::Method::del, .key = key};
   call.deadline = limits::kIoTimeoutDefault;
   client_->run(std::move(call), [done = std::move(done)](Result<Answer> answer) mutable {
     if (!answer) return done(fail(std::move(answer).error()));
@@ -389,7 +410,7 @@ void RemoteStore::remove(const std::string& key, Done<void> done) {
 
 void RemoteStore::copy(const std::string& source, const std::string& target, Done<PutResult> done) {
   if (refuse_key(source, done) || refuse_key(target, done)) return;
-  Call call{.doing = "copy", .method = http::Method::put, .key = target};
+  Call call{.doing = "copy", .kind = RequestKind::copy, .method = http::Method::put, .key = target};
   call.doing = "copy " + source + " to";
   call.headers.emplace_back(
       client_->words().copy_source_header,
@@ -411,8 +432,9 @@ void RemoteStore::cancel_all() {
 }  // namespace
 
 std::unique_ptr<ObjectStore> make_remote_store(LoopExecutor& executor, http::Transport& transport,
-                                               Executor* parser, Service service) {
-  return std::make_unique<RemoteStore>(executor, transport, parser, std::move(service));
+                                               Executor* parser, Service service,
+                                               StoreCounters* counters) {
+  return std::make_unique<RemoteStore>(executor, transport, parser, std::move(service), counters);
 }
 
 }  // namespace shoal::store

@@ -79,23 +79,40 @@ TEST(StatusJson, refuses_what_is_no_status) {
   }
 }
 
-TEST(StatusPrometheus, names_counters_as_totals_and_escapes_labels) {
-  const std::string text = prometheus_text(sample());
-  EXPECT_NE(text.find("shoal_gets_total{dataset=\"s3://b/\\\"quoted\\\"\\n\"} "), std::string::npos)
-      << text;
-  EXPECT_NE(text.find("# TYPE shoal_cache_bytes gauge"), std::string::npos);
-  EXPECT_NE(text.find("\",policy=\"known-order\"} "), std::string::npos) << text;
+// What a client gets that writes its own HTTP.
+// `whole`: the request is one, and the answer is waited for.
+std::string raw_exchange(const std::filesystem::path& socket_path, const std::string& request,
+                         bool whole = true) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return "no connect";
+  std::size_t sent = 0;
+  while (sent < request.size()) {
+    const auto bytes = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    if (bytes <= 0) break;
+    sent += static_cast<std::size_t>(bytes);
+  }
+  if (!whole) shutdown(fd, SHUT_WR);
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t bytes; (bytes = recv(fd, buffer, sizeof buffer, 0)) > 0;)
+    answer.append(buffer, static_cast<std::size_t>(bytes));
+  close(fd);
+  return answer;
 }
 
-TEST(StatusPrometheus, describes_each_name_once) {
-  std::istringstream lines(prometheus_text(sample()));
-  std::set<std::string> described;
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("# TYPE ")) continue;
-    EXPECT_TRUE(described.insert(line).second) << line;
-  }
-  EXPECT_EQ(described.size(),
-            3 + kStatsFields.size() + kPrefetchFields.size() + kPolicyFields.size() + 1);
+std::string with_body(const std::string& method, const std::string& path, const std::string& body) {
+  return method + " " + path +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+std::string post(const std::string& path, const std::string& body) {
+  return with_body("POST", path, body);
+}
+std::string put(const std::string& path, const std::string& body) {
+  return with_body("PUT", path, body);
 }
 
 class ControlSocket : public testing::Test {
@@ -130,6 +147,22 @@ TEST_F(ControlSocket, answers_its_owner_and_replaces_a_dead_servers_socket) {
     server.reset();
     EXPECT_FALSE(std::filesystem::exists(socket));
   }
+}
+
+TEST_F(ControlSocket, the_log_level_is_asked_and_set_while_the_server_runs) {
+  const auto socket = directory_ / "control.sock";
+  const auto server = start(socket);
+  const LogLevel before = log_level();
+  EXPECT_EQ(get_log_level(socket, kPatience).value(), before);
+  ASSERT_TRUE(set_log_level(socket, LogLevel::debug, kPatience));
+  EXPECT_EQ(get_log_level(socket, kPatience).value(), LogLevel::debug);
+  EXPECT_TRUE(is_logged(LogLevel::debug));
+  EXPECT_NE(raw_exchange(socket, put("/log", "{\"level\":\"loud\"}")).find(" 400 "),
+            std::string::npos);
+  EXPECT_NE(raw_exchange(socket, put("/log", "{\"level\":\"info\",\"x\":1}")).find(" 400 "),
+            std::string::npos);
+  EXPECT_TRUE(is_logged(LogLevel::debug)) << "what is refused changes nothing";
+  ASSERT_TRUE(set_log_level(socket, before, kPatience));
 }
 
 TEST_F(ControlSocket, a_path_of_any_length_will_do) {
@@ -207,35 +240,6 @@ TEST_F(ControlSocket, an_order_reaches_the_volume_and_the_next_server) {
   ASSERT_TRUE(volume_.orders[3].shuffle);
   EXPECT_EQ(volume_.orders[3].shuffle->seed, 7u);
   EXPECT_TRUE(volume_.orders[3].append);
-}
-
-// What a client gets that writes its own HTTP.
-// `whole`: the request is one, and the answer is waited for.
-std::string raw_exchange(const std::filesystem::path& socket_path, const std::string& request,
-                         bool whole = true) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  socket_path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return "no connect";
-  std::size_t sent = 0;
-  while (sent < request.size()) {
-    const auto bytes = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-    if (bytes <= 0) break;
-    sent += static_cast<std::size_t>(bytes);
-  }
-  if (!whole) shutdown(fd, SHUT_WR);
-  std::string answer;
-  char buffer[4096];
-  for (ssize_t bytes; (bytes = recv(fd, buffer, sizeof buffer, 0)) > 0;)
-    answer.append(buffer, static_cast<std::size_t>(bytes));
-  close(fd);
-  return answer;
-}
-
-std::string post(const std::string& path, const std::string& body) {
-  return "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + body;
 }
 
 TEST_F(ControlSocket, hostile_clients_get_an_answer_or_nothing_and_the_next_one_is_served) {

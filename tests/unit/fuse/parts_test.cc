@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
+#include "base/log_limit.h"
 #include "frontend/fuse/adoption.h"
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/buffer_pool.h"
@@ -16,6 +18,7 @@
 #include "frontend/fuse/holders.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/keeper.h"
+#include "frontend/fuse/log_file.h"
 #include "frontend/fuse/mount.h"
 #include "frontend/fuse/read_errors.h"
 #include "frontend/fuse/report.h"
@@ -151,16 +154,45 @@ TEST(ReadErrors, are_eio_unless_the_question_was_wrong) {
   }
 }
 
-TEST(ReadErrors, are_logged_once_a_second_and_kind_with_a_count) {
+TEST(ReadErrors, a_flood_of_one_kind_is_cut_and_hides_no_other) {
   ReadErrorLog log;
-  const TimePoint start{};
-  EXPECT_TRUE(log.admit(ErrorCode::timeout, start).log);
-  EXPECT_FALSE(log.admit(ErrorCode::timeout, start + 10ms).log);
-  EXPECT_FALSE(log.admit(ErrorCode::timeout, start + 999ms).log);
-  EXPECT_TRUE(log.admit(ErrorCode::corrupt, start + 999ms).log);
-  const auto next = log.admit(ErrorCode::timeout, start + 1000ms);
-  EXPECT_TRUE(next.log);
-  EXPECT_EQ(next.left_out, 2u);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) log.record(0, 4096, Error(ErrorCode::timeout, "slow"));
+  log.record(4096, 512, Error(ErrorCode::corrupt, "get s3://b/k: torn [request 1A]"));
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), LogLimit::kLinesMax + 1);
+  EXPECT_NE(text.find("offset=4096 bytes=512 error=\"get s3://b/k: torn [request 1A]"),
+            std::string::npos)
+      << text;
+}
+
+TEST(LogFile, is_cut_at_its_bound_and_what_was_in_it_kept_once) {
+  char name[] = "/tmp/shoal-log-XXXXXX";
+  const std::filesystem::path directory = mkdtemp(name);
+  const auto log = directory / "server.log";
+  std::ofstream writer(log, std::ios::app);
+  const auto text_of = [](const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_FALSE(bound_log_file(directory / "none", 10));
+  writer << "0123456789" << std::flush;
+  EXPECT_FALSE(bound_log_file(log, 10));
+  for (const char* line : {"first", "second"}) {
+    writer << line << std::flush;
+    const std::string before = text_of(log);
+    if (before.size() <= 10) writer << "0123456789" << std::flush;
+    EXPECT_TRUE(bound_log_file(log, 10));
+    EXPECT_EQ(std::filesystem::file_size(log), 0u);
+    EXPECT_NE(text_of(directory / "server.log.1").find(line), std::string::npos);
+  }
+  EXPECT_EQ(text_of(directory / "server.log.1"), "second0123456789");
+  writer << "the same writer goes on" << std::flush;
+  EXPECT_EQ(text_of(log), "the same writer goes on");
+  std::filesystem::remove(directory / "server.log.1");
+  std::filesystem::create_directories(directory / "server.log.1" / "in the way");
+  EXPECT_TRUE(bound_log_file(log, 10)) << "a copy that fails keeps the bound";
+  std::filesystem::remove_all(directory);
 }
 
 TEST(Reports, carry_a_value_or_the_whole_error) {

@@ -56,6 +56,19 @@ TEST_F(CredentialsTest, s3_takes_the_environment_before_the_files) {
       << "a profile that was asked for wins";
 }
 
+TEST_F(CredentialsTest, temporary_keys_say_when_they_end_where_their_tool_wrote_it) {
+  environment = {{"AWS_ACCESS_KEY_ID", "E"},
+                 {"AWS_SECRET_ACCESS_KEY", "ES"},
+                 {"AWS_CREDENTIAL_EXPIRATION", "2026-01-02T03:04:05+00:00"}};
+  EXPECT_EQ(find(Scheme::s3).value()->expire_at, 1767323045);
+  environment["AWS_CREDENTIAL_EXPIRATION"] = "tomorrow";
+  EXPECT_EQ(find(Scheme::s3).value()->expire_at, 0);
+  const auto file = write("keys",
+                          "[default]\naws_access_key_id = F\naws_secret_access_key = FS\n"
+                          "aws_session_token = T\nexpiration = 2026-01-02T03:04:05Z\n");
+  EXPECT_EQ(find(Scheme::oss, {.credentials_file = file}).value()->expire_at, 1767323045);
+}
+
 TEST_F(CredentialsTest, s3_reads_profiles_from_both_files) {
   write(".aws/credentials",
         "# comment\n[default]\naws_access_key_id=D\naws_secret_access_key=DS\ns3 =\n  "

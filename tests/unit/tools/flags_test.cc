@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tools/resource_limit.h"
+#include "volume/resource_limit.h"
 
 namespace shoal::tools {
 namespace {
@@ -53,7 +53,7 @@ TEST(ReadFlags, a_resource_limit_sets_threads_and_memory_and_other_flags_win) {
 TEST(ResourcePlan, its_parts_never_come_to_more_than_the_limit) {
   for (const char* processors : {"1c", "2c", "3c", "64c"})
     for (const char* memory : {"256m", "257m", "1g", "4g", "100g"}) {
-      const auto plan = resource_plan(std::string(processors) + memory);
+      const auto plan = volume::resource_plan(std::string(processors) + memory);
       ASSERT_TRUE(plan) << processors << memory;
       const std::uint64_t connections = std::uint64_t{plan->requests_in_flight} * (128 << 10);
       EXPECT_LE((96ull << 20) + plan->buffer_bytes + plan->frontend_bytes + connections,
@@ -63,7 +63,7 @@ TEST(ResourcePlan, its_parts_never_come_to_more_than_the_limit) {
       EXPECT_GE(plan->fetch_threads, 1u);
       EXPECT_LE(plan->fetch_threads, 8u);
     }
-  EXPECT_EQ(resource_plan("1c256m")->requests_in_flight, 160u) << "as --help says";
+  EXPECT_EQ(volume::resource_plan("1c256m")->requests_in_flight, 160u) << "as --help says";
 }
 
 TEST(ReadFlags, what_cannot_be_read_is_refused_by_name_with_an_example) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "resource_limit.h"
+#include "volume/resource_limit.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-namespace shoal::tools {
+namespace shoal::volume {
 namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
@@ -64,4 +64,4 @@ are --max-requests 160), and the rest is spare. The least is 256m. The kernel's 
 part of it.)";
 }
 
-}  // namespace shoal::tools
+}  // namespace shoal::volume

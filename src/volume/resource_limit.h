@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace shoal::tools {
+namespace shoal::volume {
 
 // "2c4g": processors and memory in one word, as container limits are written; what becomes of them.
 // Everything a server of one volume allocates has its share, so that it stays below the limit
@@ -26,4 +26,4 @@ struct ResourcePlan {
 // The arithmetic, for --help.
 [[nodiscard]] const char* resource_plan_help();
 
-}  // namespace shoal::tools
+}  // namespace shoal::volume
