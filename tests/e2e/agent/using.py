@@ -132,7 +132,7 @@ def keys():
     with open(f"{target}/order.txt", "rb") as file, open(f"{TREE}/order.txt", "rb") as truth:
         check("bytes by the second keys", file.read() == truth.read())
     with open(f"{LAB}/bucket-keys.new", "w") as file:
-        file.write("third-key third-secret\n")
+        file.write("third-key third-secret\nsession-key session-secret session-token\n")
     os.rename(f"{LAB}/bucket-keys.new", f"{LAB}/bucket-keys")
     answer = agent.attach("rotating", keys={"access_key": "third-key", "secret_key": "third-secret"},
                           spec={"cache_size": "4M"})
@@ -140,7 +140,7 @@ def keys():
     drop_caches()
     urllib.request.urlopen(urllib.request.Request(f"{ENDPOINT}/-/reset", method="POST")).read()
     check("bytes by the third keys, through the same mount", not same(target), same(target))
-    gets = json.load(urllib.request.urlopen(f"{ENDPOINT}/-/stats"))["get"]["requests"]
+    gets = bucket_requests("get")
     check("which came from the bucket", gets > 100, gets)
     after = agent.mount_of("rotating")
     check("neither server nor keeper was replaced", before["server"] == after["server"] and
@@ -148,6 +148,21 @@ def keys():
     agent.kill()
     agent.start()
     check("after a restart it is there", agent.becomes("rotating", "ready"))
+    agent.unpublish("rotating", target)
+    agent.detach("rotating")
+    third = {"access_key": "third-key", "secret_key": "third-secret"}
+    lists = bucket_requests("list")
+    agent.ready("later", keys=third)
+    check("a later volume of the new keys finds the index", bucket_requests("list") == lists, (lists, bucket_requests("list")))
+    session = {"access_key": "session-key", "secret_key": "session-secret", "session_token": "session-token"}
+    agent.ready("session", keys=session)
+    name = os.path.basename(agent.report("session")["mount_point"])
+    check("keys of a session work", os.path.isdir(f"{agent.volumes}/{name}"))
+    agent.detach("session")
+    check("and leave nothing that could not be found again", not os.path.exists(f"{agent.volumes}/{name}"))
+    name = os.path.basename(agent.report("none")["mount_point"])
+    agent.detach("none")
+    check("nor do keys that were refused", not os.path.exists(f"{agent.volumes}/{name}"), os.listdir(agent.volumes))
     with open(f"{LAB}/bucket-keys.new", "w") as file:
         file.write("second-key second-secret\n")
     os.rename(f"{LAB}/bucket-keys.new", f"{LAB}/bucket-keys")
@@ -155,6 +170,10 @@ def keys():
     own = Agent("own", keys_in_environment=True).start()
     check("without keys the node's own are used", own.attach("v", keys=None)["phase"] == "ready")
     own.finish()
+
+
+def bucket_requests(kind):
+    return json.load(urllib.request.urlopen(f"{ENDPOINT}/-/stats"))[kind]["requests"]
 
 
 def hints():
