@@ -47,7 +47,8 @@ struct StoreActivity {
   std::array<std::uint64_t, kRetryReasons.size()> retries{};
   std::uint64_t received_bytes = 0;  // of bodies
   std::uint64_t sent_bytes = 0;      // likewise
-  std::int64_t keys_expire_at = 0;   // seconds since 1970; 0: not known
+  // When the keys that are there now end, in seconds since 1970; 0: not known. Looked up for this.
+  std::int64_t keys_expire_at = 0;
 };
 
 }  // namespace shoal

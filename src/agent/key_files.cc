@@ -18,6 +18,7 @@ constexpr std::uint64_t kFileBytesMax = 128u << 10;
 constexpr std::string_view kAccess = "aws_access_key_id = ";
 constexpr std::string_view kSecret = "aws_secret_access_key = ";
 constexpr std::string_view kToken = "aws_session_token = ";
+constexpr std::string_view kExpiration = "expiration = ";
 
 Secret text_of(const Keys& keys) {
   std::string text = "[default]\n";
@@ -25,6 +26,7 @@ Secret text_of(const Keys& keys) {
   text += std::string(kSecret) + std::string(keys.secret_key.reveal()) + "\n";
   if (!keys.session_token.empty())
     text += std::string(kToken) + std::string(keys.session_token.reveal()) + "\n";
+  if (!keys.expiration.empty()) text += std::string(kExpiration) + keys.expiration + "\n";
   return Secret(std::move(text));
 }
 
@@ -80,7 +82,8 @@ std::optional<Keys> KeyFiles::read(const std::string& mount) const {
   const Secret text(std::move(*raw));
   Keys keys{.access_key = std::string(value_of(text.reveal(), kAccess)),
             .secret_key = Secret(std::string(value_of(text.reveal(), kSecret))),
-            .session_token = Secret(std::string(value_of(text.reveal(), kToken)))};
+            .session_token = Secret(std::string(value_of(text.reveal(), kToken))),
+            .expiration = std::string(value_of(text.reveal(), kExpiration))};
   if (keys.access_key.empty() || keys.secret_key.empty()) return std::nullopt;
   return keys;
 }

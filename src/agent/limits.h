@@ -12,9 +12,10 @@ namespace shoal::agent::limits {
 using namespace std::chrono_literals;
 
 // ---- what a request may say
-inline constexpr std::size_t kIdBytesMax = 256;        // twice what CSI allows
-inline constexpr std::size_t kPathBytesMax = 4000;     // PATH_MAX, less what is put behind
-inline constexpr std::size_t kTextBytesMax = 4096;     // CSI allows as much for all attributes
+inline constexpr std::size_t kIdBytesMax = 256;     // twice what CSI allows
+inline constexpr std::size_t kPathBytesMax = 4000;  // PATH_MAX, less what is put behind
+inline constexpr std::size_t kTextBytesMax = 4096;  // CSI allows as much for all attributes
+inline constexpr std::size_t kExpirationBytesMax = 64;
 inline constexpr std::size_t kSecretBytesMax = 16384;  // session tokens have a few KiB
 inline constexpr std::size_t kWarmMax = 256;
 inline constexpr std::size_t kBodyBytesMax = 2u << 20;  // all of the above

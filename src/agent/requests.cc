@@ -35,6 +35,7 @@ Result<Keys> keys_of(Json json) {
   SHOAL_CHECK_OK(fields.take_text("access_key", limits::kSecretBytesMax, keys.access_key));
   SHOAL_CHECK_OK(fields.take_text("secret_key", limits::kSecretBytesMax, secret));
   SHOAL_CHECK_OK(fields.take_text("session_token", limits::kSecretBytesMax, token));
+  SHOAL_CHECK_OK(fields.take_text("expiration", limits::kExpirationBytesMax, keys.expiration));
   keys.secret_key = Secret(std::move(secret));
   keys.session_token = Secret(std::move(token));
   if (keys.access_key.empty() || keys.secret_key.empty())
@@ -46,7 +47,8 @@ Result<Keys> keys_of(Json json) {
 Json json_of(const Keys& keys) {
   return {{"access_key", keys.access_key},
           {"secret_key", std::string(keys.secret_key.reveal())},
-          {"session_token", std::string(keys.session_token.reveal())}};
+          {"session_token", std::string(keys.session_token.reveal())},
+          {"expiration", keys.expiration}};
 }
 
 }  // namespace

@@ -55,6 +55,8 @@ struct Keys {
   std::string access_key;
   Secret secret_key;
   Secret session_token;  // empty when there is none
+  // When they end, "2026-01-02T03:04:05Z"; for monitoring. Empty: not said, or never.
+  std::string expiration = {};
 };
 
 enum class VolumePhase {

@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "agent/limits.h"
 #include "csi/attribute_values.h"
 
 namespace shoal::csi {
@@ -68,6 +69,13 @@ Result<agent::Keys> keys_of(const Family& family, const StringMap& found) {
   for (const std::string_view name : kTokens)
     if (token.empty()) token = find(found, name);
   agent::Keys keys{find(found, family.id), Secret(find(found, family.secret)), Secret(token)};
+  // Only looked at by monitoring: one that is none is no reason to refuse the keys.
+  for (const std::string_view name : {"expiration", "awscredentialexpiration"}) {
+    const std::string text = find(found, name);
+    if (keys.expiration.empty() && text.size() <= agent::limits::kExpirationBytesMax &&
+        can_be_key(text))
+      keys.expiration = text;
+  }
   for (const std::string_view text :
        {std::string_view(keys.access_key), keys.secret_key.reveal(), keys.session_token.reveal()})
     if (!can_be_key(text))

@@ -25,6 +25,8 @@ using StringMap = std::map<std::string, std::string>;
 //   key_id                        access_key                        session_token
 //   access_key                    secret_key                        session_token
 //
+// Expiration, or AWS_CREDENTIAL_EXPIRATION, beside them says when they end, "2026-01-02T03:04:05Z".
+//
 // Nothing when there are none of these. Values are trimmed, empty ones ignored. bad_input: half a
 // pair, or a key that no service hands out (spaces, control characters); no message holds a value.
 // `names_unknown` gets the names nobody knows when nothing was found.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/counters.h"
 
-#include <algorithm>
-
 namespace shoal::store {
 namespace {
 
@@ -62,7 +60,6 @@ void StoreCounters::add_to(StoreActivity& total, std::span<const RequestKind> ki
   for (std::size_t i = 0; i < retries.size(); ++i) total.retries[i] += retries[i].load(kRelaxed);
   total.received_bytes += received_bytes.load(kRelaxed);
   total.sent_bytes += sent_bytes.load(kRelaxed);
-  total.keys_expire_at = std::max(total.keys_expire_at, keys_expire_at.load(kRelaxed));
 }
 
 }  // namespace shoal::store

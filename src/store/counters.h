@@ -55,7 +55,6 @@ struct alignas(64) StoreCounters {
   std::array<std::atomic<std::uint64_t>, kRetryReasons.size()> retries{};
   std::atomic<std::uint64_t> received_bytes{0};
   std::atomic<std::uint64_t> sent_bytes{0};
-  std::atomic<std::int64_t> keys_expire_at{0};  // seconds since 1970; 0: not known
 
   // `status`: of the answer; 0: none came.
   void on_request(RequestKind kind, int status, Duration duration) noexcept;

@@ -193,4 +193,10 @@ Result<std::optional<Credentials>> find_credentials(Scheme scheme, const StoreCo
   return found;
 }
 
+std::int64_t keys_expire_at(Scheme scheme, const StoreConfig& config,
+                            const CredentialSources& sources) {
+  const auto found = find_credentials(scheme, config, sources);
+  return found && *found ? (*found)->expire_at : 0;
+}
+
 }  // namespace shoal::store

@@ -36,6 +36,11 @@ struct CredentialSources {
                                                                   const StoreConfig& config,
                                                                   const CredentialSources& sources);
 
+// When the keys that would be found now end, in seconds since 1970: those of a file that was
+// written anew count before they are used. 0: not known, or never. Reads small files.
+[[nodiscard]] std::int64_t keys_expire_at(Scheme scheme, const StoreConfig& config,
+                                          const CredentialSources& sources);
+
 // Endpoint and region from the same places when the config leaves them empty.
 [[nodiscard]] StoreConfig complete_config(Scheme scheme, StoreConfig config,
                                           const CredentialSources& sources);

@@ -110,6 +110,8 @@ class OwnedEngine final : public Uploader {
       : governor_({.requests_per_second = options.requests_per_second_max,
                    .bytes_per_second = options.bytes_per_second_max}) {}
 
+  store::Scheme scheme_{};
+  store::StoreConfig config_;
   store::Governor governor_;
   std::unique_ptr<Engine> engine_;
   // Destroyed before the engine: what their tasks hold refers to it.
@@ -134,6 +136,8 @@ Result<std::unique_ptr<Uploader>> OwnedEngine::open(std::string_view url,
                            .endpoint = endpoint,
                            .sync = options.durability == Durability::power_loss}));
   std::unique_ptr<OwnedEngine> owned(new OwnedEngine(options));
+  owned->scheme_ = location.scheme;
+  owned->config_ = config;
   SHOAL_TRY(owned->bucket_,
             BucketThread::start({.thread_name = "shoal-upload",
                                  .location = location,
@@ -159,6 +163,8 @@ StoreActivity OwnedEngine::store_activity() const {
       Kind::abort_upload, Kind::append,        Kind::remove,      Kind::head,
       Kind::list,         Kind::list_uploads};
   StoreActivity activity;
+  activity.keys_expire_at =
+      store::keys_expire_at(scheme_, config_, store::CredentialSources::of_process());
   bucket_->counters().add_to(activity, kKinds);
   return activity;
 }

@@ -26,6 +26,7 @@
 #include "image/identity.h"
 #include "prefetch/policy_set.h"
 #include "shoal/volume.h"
+#include "store/credentials.h"
 #include "sys/file.h"
 #include "volume/data_path.h"
 #include "volume/fetch_thread.h"
@@ -198,6 +199,7 @@ class LocalVolume final : public Volume {
   std::optional<sys::LockFile> lock_;
   Opened opened_;
   store::Location location_;
+  store::StoreConfig store_config_;
   std::unique_ptr<cache::CacheStore> cache_;
   std::vector<std::pair<ChunkId, format::CacheRecord>> restored_;
   store::Governor governor_;
@@ -253,13 +255,13 @@ Result<void> LocalVolume::open_cache(const VolumeOptions& options) {
 
 Result<void> LocalVolume::start_threads(const VolumeCredentials& credentials,
                                         const VolumeOptions& options) {
-  SHOAL_TRY(const store::StoreConfig config, store_config(opened_.dataset, credentials));
+  SHOAL_TRY(store_config_, store_config(opened_.dataset, credentials));
   const std::uint32_t count = thread_count(options);
   worker_ = std::make_unique<sys::WorkerPool>("shoal-disk", count);
   for (std::uint32_t number = 0; number < count; ++number) {
     SHOAL_TRY(auto thread, FetchThread::start({.number = number,
                                                .location = location_,
-                                               .store = config,
+                                               .store = store_config_,
                                                .governor = &governor_,
                                                .connections_max = connections_max(options),
                                                .transport_counters = &transport_counters_,
@@ -392,6 +394,8 @@ VolumeStats LocalVolume::stats() const {
 StoreActivity LocalVolume::store_activity() const {
   constexpr std::array kKinds{store::RequestKind::get};  // all a mount ever asks for
   StoreActivity activity;
+  activity.keys_expire_at = store::keys_expire_at(location_.scheme, store_config_,
+                                                  store::CredentialSources::of_process());
   for (const auto& thread : threads_) thread->counters().add_to(activity, kKinds);
   return activity;
 }

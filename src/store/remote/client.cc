@@ -59,14 +59,7 @@ Client::Client(LoopExecutor& executor, http::Transport& transport, Service servi
       transport_(transport),
       service_(std::move(service)),
       counters_(counters),
-      name_(std::string(service_.words->scheme) + "://" + service_.address.bucket()) {
-  note_expiry();
-}
-
-void Client::note_expiry() const {
-  if (counters_ == nullptr || !service_.signer) return;
-  counters_->keys_expire_at.store(service_.signer->keys_expire_at(), std::memory_order_relaxed);
-}
+      name_(std::string(service_.words->scheme) + "://" + service_.address.bucket()) {}
 
 CallId Client::run(Call call, Done<Answer> done) {
   const std::uint64_t id = ++last_id_;
@@ -189,7 +182,6 @@ bool Client::learn_credentials(const ServiceRefusal& refusal, std::uint64_t sign
   auto found = service_.renew();
   if (!found || !*found || !service_.signer->renew(**found)) return false;
   service_.credentials = (*found)->source;
-  note_expiry();
   ++generation_;
   return true;
 }

@@ -79,7 +79,6 @@ class Client final : public std::enable_shared_from_this<Client> {
   // Whether a request signed for `signed_region` (at `signed_offset`) is worth another try.
   bool learn_region(const ServiceRefusal& refusal, std::string_view signed_region);
   bool learn_clock(const ServiceRefusal& refusal, Duration signed_offset);
-  void note_expiry() const;
   // Looks the credentials up again, which blocks for some small files, at most once a second.
   bool learn_credentials(const ServiceRefusal& refusal, std::uint64_t signed_generation);
 

@@ -53,7 +53,6 @@ class Signer {
   virtual void sign(Draft& draft, std::string_view region, WallTime now) = 0;
   // Signs with these from here on; false when it does already.
   bool renew(const Credentials& credentials);
-  [[nodiscard]] std::int64_t keys_expire_at() const { return credentials_.expire_at; }
 
  protected:
   [[nodiscard]] const Credentials& credentials() const { return credentials_; }

@@ -59,6 +59,18 @@ TEST(secrets, of_ack_win_over_others) {
   EXPECT_EQ(found({{"akId", "a"}, {"AccessKeyId", "c"}, {"AccessKeySecret", "d"}}), "c/d/");
 }
 
+TEST(secrets, may_say_when_they_end) {
+  const StringMap keys{{"AccessKeyId", "id"}, {"AccessKeySecret", "secret"}};
+  for (const char* name : {"Expiration", "AWS_CREDENTIAL_EXPIRATION"}) {
+    StringMap with = keys;
+    with[name] = " 2026-01-02T03:04:05Z\n";
+    EXPECT_EQ(find_keys(with).value()->expiration, "2026-01-02T03:04:05Z") << name;
+    with[name] = "two\nlines";
+    EXPECT_EQ(find_keys(with).value()->expiration, "") << "no reason to refuse the keys";
+  }
+  EXPECT_EQ(find_keys(keys).value()->expiration, "");
+}
+
 TEST(secrets, that_are_not_there_are_none) {
   EXPECT_EQ(found({}), "none");
   EXPECT_EQ(found({{"akId", ""}, {"akSecret", "  "}}), "none");

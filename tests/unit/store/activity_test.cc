@@ -89,7 +89,6 @@ TEST_F(ActivityTest, requests_are_counted_by_kind_and_end_with_their_time) {
   counters.add_to(activity, {});
   EXPECT_EQ(activity.retries, (std::array<std::uint64_t, 5>{1, 0, 0, 0, 0}));
   EXPECT_EQ(activity.received_bytes, 5u + 36u);
-  EXPECT_EQ(activity.keys_expire_at, 1'900'000'000);
   EXPECT_EQ(count(RequestKind::put).by_code, (std::array<std::uint64_t, 6>{}));
 }
 

@@ -67,6 +67,10 @@ TEST_F(CredentialsTest, temporary_keys_say_when_they_end_where_their_tool_wrote_
                           "[default]\naws_access_key_id = F\naws_secret_access_key = FS\n"
                           "aws_session_token = T\nexpiration = 2026-01-02T03:04:05Z\n");
   EXPECT_EQ(find(Scheme::oss, {.credentials_file = file}).value()->expire_at, 1767323045);
+  EXPECT_EQ(keys_expire_at(Scheme::oss, {.credentials_file = file}, sources), 1767323045);
+  write("keys", "[default]\naws_access_key_id = F\naws_secret_access_key = FS\n");
+  EXPECT_EQ(keys_expire_at(Scheme::oss, {.credentials_file = file}, sources), 0);
+  EXPECT_EQ(keys_expire_at(Scheme::oss, {.sign_requests = false}, sources), 0);
 }
 
 TEST_F(CredentialsTest, s3_reads_profiles_from_both_files) {
