@@ -45,6 +45,7 @@ THIRD_PARTY = {
     "linux/fuse": {"frontend/fuse"},
     "nlohmann/": {"frontend/fuse", "control", "devbucket", "tools"},
     "CLI/": {"devbucket", "tools"},
+    "toml++/": {"tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
              "devbucket", "tools"},
 }
