@@ -46,6 +46,6 @@ void add_serve(CLI::App& app, const Io& io, int& exit_code);
 [[nodiscard]] std::string config_flag_of(const CLI::App& app);
 
 // Parses the command line and runs what it names. Returns the exit code.
-int run_shoal(int argc, const char* const* argv);
+int run_shoal(int argc, const char* const* argv, const Io& io);
 
 }  // namespace shoal::tools

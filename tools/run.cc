@@ -77,10 +77,9 @@ std::string config_flag_of(const CLI::App& app) {
   return given.empty() ? "" : given.back();
 }
 
-int run_shoal(int argc, const char* const* argv) {
+int run_shoal(int argc, const char* const* argv, const Io& io) {
   // A reader of our output that goes away (`shoal ls | head`) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
-  const Io io = Io::of_process();
   int exit_code = kExitOk;
   const auto app = make_app(io, exit_code);
   // Between parsing and running: what the flags left open.

@@ -42,6 +42,7 @@ constexpr PerCall kPerCall[] = {
     {"*", "recursive"},
     {"index build", "rebuild"},
     {"mount", "foreground"},
+    {"mount", "if-needed"},
     {"put", "if-match"},
     {"put", "no-clobber"},
     {"put", "no-resume"},
