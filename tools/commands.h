@@ -34,7 +34,9 @@ void add_watch(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
 void add_bench(CLI::App& app, const Io& io, int& exit_code);
 void add_config(CLI::App& app, const Io& io, int& exit_code);
-// Hidden: the two processes behind a mount.
+void add_completion(CLI::App& app, const Io& io, int& exit_code);
+// Hidden: the build's, and the two processes behind a mount.
+void add_man(CLI::App& app, const Io& io, int& exit_code);
 void add_keeper(CLI::App& app, const Io& io, int& exit_code);
 void add_serve(CLI::App& app, const Io& io, int& exit_code);
 

@@ -45,6 +45,8 @@ void add_commands(CLI::App& app, const Io& io, int& exit_code) {
   add_index(app, io, exit_code);
   add_bench(app, io, exit_code);
   add_config(app, io, exit_code);
+  add_completion(app, io, exit_code);
+  add_man(app, io, exit_code);
   add_keeper(app, io, exit_code);
   add_serve(app, io, exit_code);
 }

@@ -22,7 +22,7 @@ constexpr std::array kEnvironmentSettings = {
     EnvironmentSetting{"log-format", "SHOAL_LOG_FORMAT", "text",
                        "How log lines are written: text or json"},
     EnvironmentSetting{"log-level", "SHOAL_LOG_LEVEL", "info",
-                       "Least important log lines that are written: debug, info, warn or error"},
+                       "Least important log lines that are written: debug, info, warning or error"},
 };
 
 struct PerCall {
