@@ -5,7 +5,8 @@ packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
   protobuf-compiler libcli11-dev libtomlplusplus-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
   libboost-dev zlib1g-dev python3"
-packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl"
+packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
+  debootstrap dpkg-dev lintian mandoc zsh systemd bsdextrautils"
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
 
 say() { printf '%s\n' "$*"; }
