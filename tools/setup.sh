@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by quickstart, test and the benches: what they need of Debian, and the machine's abilities.
 
-packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
+packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git libtomlplusplus-dev
   liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
-  protobuf-compiler libcli11-dev libtomlplusplus-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
+  protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
   libboost-dev zlib1g-dev python3"
-packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
-  debootstrap dpkg-dev lintian mandoc zsh systemd bsdextrautils"
+packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl"
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
+packages_hosts="debootstrap dpkg-dev lintian mandoc zsh systemd bsdextrautils"  # of the packages test
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }

@@ -31,6 +31,7 @@ LAYERS = {
 
 # header prefix: folders that may include it
 THIRD_PARTY = {
+    "toml++/": {"tools"},
     "liburing": {"sys"},
     "curl/": {"http"},
     "openssl/": {"store", "devbucket"},
@@ -45,7 +46,6 @@ THIRD_PARTY = {
     "linux/fuse": {"frontend/fuse"},
     "nlohmann/": {"frontend/fuse", "control", "devbucket", "tools"},
     "CLI/": {"devbucket", "tools"},
-    "toml++/": {"tools"},
     "fmt/": {"http", "store", "index", "image", "cache", "fetch", "volume", "upload", "frontend/fuse", "control",
              "devbucket", "tools"},
 }
