@@ -82,6 +82,7 @@ std::string config_flag_of(const CLI::App& app) {
 int run_shoal(int argc, const char* const* argv, const Io& io) {
   // A reader of our output that goes away (`shoal ls | head`) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
+  set_environment_from_file({argv, static_cast<std::size_t>(argc)});
   int exit_code = kExitOk;
   const auto app = make_app(io, exit_code);
   // Between parsing and running: what the flags left open.

@@ -9,6 +9,12 @@
 namespace shoal::tools {
 namespace {
 
+// As much of the process as its environment is.
+std::vector<std::string>& variables_from_file() {
+  static std::vector<std::string> names;
+  return names;
+}
+
 std::string without_slashes(std::string url) {
   while (url.ends_with('/') && !url.ends_with("://")) url.pop_back();
   return url;
@@ -93,8 +99,15 @@ std::string_view name_of(SettingFrom from) {
 }
 
 std::optional<std::string> environment_variable(const std::string& name) {
+  const auto& ours = variables_from_file();
+  if (std::ranges::find(ours, name) != ours.end()) return std::nullopt;
   const char* value = std::getenv(name.c_str());
   return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+void set_variable_from_file(const std::string& name, const std::string& value) {
+  if (::setenv(name.c_str(), value.c_str(), /*overwrite=*/1) == 0)
+    variables_from_file().push_back(name);
 }
 
 bool covers(const std::string& table, const std::string& url) {

@@ -31,8 +31,11 @@ struct SettingSources {
   SettingsFile file;
   std::function<std::optional<std::string>(const std::string& name)> environment;
 };
-// getenv(); what is set to nothing is not set.
+// getenv(); what is set to nothing is not set, nor is what set_variable_from_file() has set: that
+// is the file's word.
 [[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+// setenv(), remembered. For main() only, while there is one thread.
+void set_variable_from_file(const std::string& name, const std::string& value);
 
 // The settings of a command, in the order of its --help. `datasets` are the URLs it acts on. An
 // option the parser has seen on the command line counts as a flag. bad_input: the file has

@@ -26,13 +26,16 @@ bool is_about_shoal(const std::string& path) {
   return path.empty() || path.starts_with("config") || path.starts_with("completion");
 }
 
-Result<void> set_environment(const SettingSources& sources) {
-  const auto known = environment_settings();
-  const auto resolved = resolve_environment(sources);
-  for (std::size_t i = 0; i < known.size(); ++i)
-    if (resolved[i].from == SettingFrom::file &&
-        ::setenv(known[i].variable, resolved[i].values.front().c_str(), /*overwrite=*/1) != 0)
-      return fail(ErrorCode::io, std::string("set ") + known[i].variable + ": no memory");
+// --config of a command line that is not parsed yet: it stands before the command.
+std::string config_before_command(std::span<const char* const> arguments) {
+  constexpr std::string_view kFlag = "--config";
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (word == kFlag) return i + 1 < arguments.size() ? arguments[i + 1] : "";
+    if (word.starts_with(std::string(kFlag) + "="))
+      return std::string(word.substr(kFlag.size() + 1));
+    if (!word.starts_with('-')) break;
+  }
   return {};
 }
 
@@ -85,6 +88,17 @@ std::vector<std::string> datasets_of(CLI::App& command, const SettingsFile& file
   return datasets;
 }
 
+void set_environment_from_file(std::span<const char* const> arguments) {
+  auto file = read_settings(settings_place(config_before_command(arguments)).path);
+  if (!file) return;
+  const SettingSources sources{std::move(*file), environment_variable};
+  const auto known = environment_settings();
+  const auto resolved = resolve_environment(sources);
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if (resolved[i].from == SettingFrom::file && !resolved[i].values.empty())
+      set_variable_from_file(known[i].variable, resolved[i].values.front());
+}
+
 Result<void> use_settings(CLI::App& app, const std::string& config_flag,
                           const MakeScratch& make_scratch, const Io& io) {
   CLI::App& command = chosen_command(app);
@@ -99,7 +113,6 @@ Result<void> use_settings(CLI::App& app, const std::string& config_flag,
     complain(io, "warning: settings are ignored: " + file.error().to_string());
   else
     return fail(std::move(file).error());
-  SHOAL_CHECK_OK(set_environment(sources));
   if (takes_none) return {};
   SHOAL_TRY(const auto settings,
             resolve_settings(command, sources, datasets_of(command, sources.file)));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,14 @@ struct SettingsPlace {
 // those of volumes that the file names.
 [[nodiscard]] std::vector<std::string> datasets_of(CLI::App& command, const SettingsFile& file);
 
-// Gives the command that was named what the flags left open, and the process the environment that
-// only the file knows. Nothing to do for commands about Shoal itself and for hidden ones. A command
-// without settings (umount) runs beside a broken file, with a warning: it must be possible to
-// unmount. bad_input says whose value it was.
+// Puts what the file says of environment_settings() into the environment of this process, where it
+// is looked for, and where the processes it starts find it. To be called before the parser is made:
+// defaults of flags are made of it. What is wrong in the file is left for use_settings() to say.
+void set_environment_from_file(std::span<const char* const> arguments);
+
+// Gives the command that was named what the flags left open. Nothing to do for commands about Shoal
+// itself and for hidden ones. A command without settings (umount) runs beside a broken file, with a
+// warning: it must be possible to unmount. bad_input says whose value it was.
 [[nodiscard]] Result<void> use_settings(CLI::App& app, const std::string& config_flag,
                                         const MakeScratch& make_scratch, const Io& io);
 
