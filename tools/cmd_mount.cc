@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct MountFlags {
   std::string carrier = "automatic";
   std::string metrics_address;
   bool foreground = false;
+  bool if_needed = false;
 };
 
 std::vector<std::string> server_command(const std::string& program, const MountFlags& flags,
@@ -70,6 +72,18 @@ Result<void> check_metrics_address(const std::string& address) {
   return {};
 }
 
+// The mount that --if-needed is content with: of the same volume, at the same place, and served.
+std::optional<fuse::MountState> mount_in_place(const MountFlags& flags, const Target& target) {
+  const auto mounts = fuse::list_mounts(runtime_directory());
+  if (!flags.if_needed || !mounts) return std::nullopt;
+  const auto place = mount_point_of(flags.mount_point);
+  for (const fuse::MountState& mount : *mounts)
+    if (mount.mount_point == place && mount.volume == target.volume &&
+        (fuse::is_alive(mount.keeper) || fuse::is_alive(mount.server)))
+      return mount;
+  return std::nullopt;
+}
+
 Result<void> refuse_second_mount(const Target& target) {
   SHOAL_TRY(const auto mounts, fuse::list_mounts(runtime_directory()));
   for (const fuse::MountState& mount : mounts) {
@@ -92,6 +106,7 @@ void warn_when_not_empty(const std::filesystem::path& mount_point, const Io& io)
 Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& target,
                                       const image::WriteOptions& owner, const Io& io) {
   const auto mount_point = mount_point_of(flags.mount_point);
+  if (auto present = mount_in_place(flags, target)) return std::move(*present);
   SHOAL_CHECK_OK(fuse::check_host(runtime_directory(), mount_point));
   SHOAL_CHECK_OK(fuse::check_not_covered(target.volume, "volume", mount_point));
   SHOAL_CHECK_OK(refuse_second_mount(target));
@@ -202,6 +217,8 @@ read again from their file; keys from the environment are what they were when th
   command->add_option("directory", flags->mount_point, "Where to mount; must exist")->required();
   command->add_flag("-f,--foreground", flags->foreground,
                     "Stay attached; Ctrl-C or SIGTERM unmounts");
+  command->add_flag("--if-needed", flags->if_needed,
+                    "Nothing to do when the dataset is mounted there already");
   command
       ->add_option(
           "--carrier", flags->carrier,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <string>
+
 #include "io.h"
 
 namespace CLI {
@@ -31,11 +35,21 @@ void add_watch(CLI::App& app, const Io& io, int& exit_code);
 void add_index(CLI::App& app, const Io& io, int& exit_code);
 void add_agent(CLI::App& app, const Io& io, int& exit_code);
 void add_bench(CLI::App& app, const Io& io, int& exit_code);
-// Hidden: the two processes behind a mount.
+void add_config(CLI::App& app, const Io& io, int& exit_code);
+void add_completion(CLI::App& app, const Io& io, int& exit_code);
+// Hidden: the build's, and the two processes behind a mount.
+void add_man(CLI::App& app, const Io& io, int& exit_code);
 void add_keeper(CLI::App& app, const Io& io, int& exit_code);
 void add_serve(CLI::App& app, const Io& io, int& exit_code);
 
+// The parser with all commands. `io` and `exit_code` must outlive it.
+[[nodiscard]] std::unique_ptr<CLI::App> make_app(const Io& io, int& exit_code);
+// Makes parsers that are never run: to look up flags, and to try values on.
+[[nodiscard]] std::function<std::unique_ptr<CLI::App>()> scratch_maker(const Io& io);
+// --config, empty when it was not given.
+[[nodiscard]] std::string config_flag_of(const CLI::App& app);
+
 // Parses the command line and runs what it names. Returns the exit code.
-int run_shoal(int argc, char** argv);
+int run_shoal(int argc, const char* const* argv, const Io& io);
 
 }  // namespace shoal::tools

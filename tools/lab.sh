@@ -20,6 +20,8 @@ lab_begin() {
   export SHOAL_VOLUMES=$lab/volumes SHOAL_RUNTIME=$lab/run
   export AWS_ACCESS_KEY_ID=shoal-lab-key AWS_SECRET_ACCESS_KEY=shoal-lab-secret AWS_REGION=us-east-1
   export AWS_EC2_METADATA_DISABLED=true
+  : > "$lab/shoal.toml"
+  export SHOAL_CONFIG=$lab/shoal.toml # not this machine's settings
   unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_CA_BUNDLE
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by quickstart, test and the benches: what they need of Debian, and the machine's abilities.
 
-packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git
+packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git libtomlplusplus-dev
   liburing-dev libjemalloc-dev libcurl4-openssl-dev libssl-dev librocksdb-dev libxxhash-dev libprotobuf-dev
   protobuf-compiler libcli11-dev libfmt-dev libexpat1-dev nlohmann-json3-dev libcpp-httplib-dev
   libboost-dev zlib1g-dev libgrpc++-dev protobuf-compiler-grpc python3"
@@ -9,6 +9,7 @@ packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
   python3-yaml python3-jsonschema golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
 packages_csi="python3-grpcio python3-protobuf protobuf-compiler"  # kubelet, in the tests
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
+packages_hosts="debootstrap dpkg-dev lintian mandoc zsh systemd bsdextrautils"  # of the packages test
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }

@@ -33,6 +33,7 @@ LAYERS = {
 
 # header prefix: folders that may include it
 THIRD_PARTY = {
+    "toml++/": {"tools"},
     "liburing": {"sys"},
     "curl/": {"http"},
     "openssl/": {"store", "devbucket"},
