@@ -10,8 +10,8 @@
 
 #include "base/bytes.h"
 #include "tools/flags.h"
-#include "tools/resource_limit.h"
 #include "tools/settings/catalog.h"
+#include "volume/resource_limit.h"
 
 namespace shoal::tools {
 namespace {
@@ -29,7 +29,7 @@ Result<void> check_text(const std::string& type, const std::string& name,
     if (!parse_bytes(value, bytes))
       return fail(refused(name, value, "not a size", "Write it like 512M or 20GiB."));
   } else if (type == "LIMIT") {
-    if (const auto plan = resource_plan(value); !plan)
+    if (const auto plan = volume::resource_plan(value); !plan)
       return fail(refused(name, value, plan.error().message(), plan.error().remedy()));
   } else if (type == "MASK") {
     OwnerFlags flags;
