@@ -49,13 +49,16 @@ Answer<Capability> read_capability(bool has, const v1::VolumeCapability& capabil
   return read;
 }
 
-Answer<std::vector<std::string>> judge_capability(const Capability& capability, bool strict) {
+Answer<std::vector<std::string>> judge_capability(const Capability& capability, bool strict,
+                                                  bool ephemeral) {
   std::vector<std::string> warnings;
-  if (capability.writes && strict)
+  // Nobody can write the access mode of an inline volume: kubelet always says that of a writer.
+  const bool writes = capability.writes && !ephemeral;
+  if (writes && strict)
     return invalid("access mode " + capability.mode +
                    " is one for writing, the volume is read-only, and strictAccessMode is set. "
                    "Write accessModes: [ReadOnlyMany]");
-  if (capability.writes)
+  if (writes)
     warnings.push_back("access mode " + capability.mode +
                        " is taken as one for reading: the volume is read-only; write "
                        "accessModes: [ReadOnlyMany]");

@@ -23,8 +23,9 @@ struct Capability {
 // INVALID_ARGUMENT: missing, a block device, or without a mode.
 [[nodiscard]] Answer<Capability> read_capability(bool has, const v1::VolumeCapability& capability);
 
-// What to say about it; INVALID_ARGUMENT for a writer's mode when `strict`.
+// What to say about it; INVALID_ARGUMENT for a writer's mode when `strict`. Of an `ephemeral`
+// volume nobody chose the mode.
 [[nodiscard]] Answer<std::vector<std::string>> judge_capability(const Capability& capability,
-                                                                bool strict);
+                                                                bool strict, bool ephemeral);
 
 }  // namespace shoal::csi

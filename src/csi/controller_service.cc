@@ -40,7 +40,8 @@ Answer<std::vector<Capability>> read_capabilities(
   for (const v1::VolumeCapability& capability : capabilities) {
     auto read = read_capability(/*has=*/true, capability);
     if (!read) return std::unexpected(std::move(read).error());
-    if (auto judged = judge_capability(*read, volume.strict_access_mode); !judged)
+    if (auto judged = judge_capability(*read, volume.strict_access_mode, /*ephemeral=*/false);
+        !judged)
       return std::unexpected(std::move(judged).error());
     all.push_back(*std::move(read));
   }

@@ -19,7 +19,8 @@ Answer<WantedVolume> read_wanted(bool has_capability, const v1::VolumeCapability
                              .mount_group = wanted.capability.mount_group});
   if (!volume) return failure(volume.error());
   wanted.volume = *std::move(volume);
-  auto judged = judge_capability(wanted.capability, wanted.volume.strict_access_mode);
+  auto judged = judge_capability(wanted.capability, wanted.volume.strict_access_mode,
+                                 wanted.volume.ephemeral);
   if (!judged) return std::unexpected(std::move(judged).error());
   for (std::string& warning : *judged) wanted.volume.warnings.push_back(std::move(warning));
   return wanted;

@@ -135,8 +135,9 @@ def the_files_of_the_image_are_complete(asked):
         raise Skip(f"this build has no shoal-csi at {csi}")
     programs = os.path.join(asked.lab, "image-programs")
     os.makedirs(programs, exist_ok=True)
-    for path in (os.environ["SHOAL_PROGRAM"], csi, os.environ["SHOAL_UPLOADER_LIBRARY"]):
-        shutil.copy(os.path.realpath(path), os.path.join(programs, os.path.basename(path)))
+    for path, name in ((os.environ["SHOAL_PROGRAM"], "shoal"), (csi, "shoal-csi"),
+                       (os.environ["SHOAL_UPLOADER_LIBRARY"], "libshoal_uploader.so")):
+        shutil.copy(path, os.path.join(programs, name))
     out = os.path.join(asked.lab, "image")
     subprocess.run([os.path.join(folder(asked), "build"), out, "--programs", programs], check=True, capture_output=True)
     expect(subprocess.run([os.path.join(out, "usr/bin/shoal"), "--version"]).returncode == 0, "shoal does not run")

@@ -419,6 +419,14 @@ TEST_F(node_service, inline_volumes_need_no_stage_and_die_with_their_pod) {
   EXPECT_FALSE(agent_.attached[1].detach_with_last_target);
 }
 
+TEST_F(node_service, the_access_mode_of_an_inline_volume_is_nobodys_choice) {
+  auto request = inline_request();
+  request.mutable_volume_capability()->mutable_access_mode()->set_mode(
+      v1::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
+  (*request.mutable_volume_context())["strictAccessMode"] = "true";
+  EXPECT_CODE(service_.publish(request, call_), StatusCode::ok);
+}
+
 TEST_F(node_service, inline_volumes_do_not_get_the_nodes_keys) {
   EXPECT_CODE(service_.publish(inline_request({}), call_), StatusCode::unauthenticated);
   EXPECT_EQ(agent_.notes(), Notes{});
