@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node: its directories, the images on it, and the containers of the manifests as kubelet would have
 them made. kubelet's calls to the driver are made by Client of the CSI test."""
+import copy
 import os
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", name) for name in ("csi", "deploy")]
 import csi_pb2  # noqa: E402
 import objects  # noqa: E402
-from oci import Container, config  # noqa: E402
+from oci import Container, config, path_of  # noqa: E402
 from rig import Client, until  # noqa: E402
 
 NAME = "node-7"
@@ -47,7 +46,12 @@ class Node:
     def create(self, name, pod, container, image, fields=None):
         """kubelet's part: directories of hostPaths, and the container's own."""
         for volume in pod.get("volumes", []):
-            path, kind = volume["hostPath"]["path"], volume["hostPath"].get("type", "")
+            path, kind = path_of(volume), volume.get("hostPath", {}).get("type", "")
+            if "emptyDir" in volume:
+                group = pod["securityContext"]["fsGroup"]
+                os.makedirs(path)
+                os.chown(path, 0, group)
+                os.chmod(path, 0o2775)
             if kind == "DirectoryOrCreate":
                 os.makedirs(path, exist_ok=True)
             assert not kind or os.path.isdir(path), f"{name}: {path} is no directory of this node"
@@ -65,19 +69,30 @@ class Node:
         if ready:
             self.wait_probe("agent", "startupProbe")
 
-    def start_plugin(self, image="one"):
-        pod = self.pods["shoal-csi-node"]
-        self.running["plugin"] = self.create("plugin", pod, pod["containers"][0], image).start()
+    def start_plugin(self, image="one", registers_itself=False):
+        pod, folder = self.pods["shoal-csi-node"], f"{KUBELET}/plugins_registry"
+        container = copy.deepcopy(pod["containers"][0])
+        if registers_itself:  # as the chart makes it of node.registration=self
+            container["args"].append(f"--register-with-kubelet={folder}")
+            container["volumeMounts"].append({"name": "registration", "mountPath": folder})
+        self.running["plugin"] = self.create("plugin", pod, container, image).start()
         self.wait_probe("plugin", None)
         if self.client:
             self.client.close()
         self.client = Client(f"{PLUGIN}/csi.sock")
 
+    def start_controller(self, image):
+        """The plugin of the controller's pod; its socket's path on the node."""
+        pod = self.pods["shoal-csi-controller"]
+        self.running["controller"] = self.create("controller", pod, pod["containers"][0], image).start()
+        self.wait_probe("controller", "livenessProbe")
+        return f"{path_of(pod['volumes'][0])}/csi.sock"
+
     def wait_probe(self, name, which, seconds=30):
         """The container's own probe, or /healthz of its metrics port (the sidecar's is not here)."""
         one = self.running[name]
-        pod, index = self.pods["shoal-agent" if name == "agent" else "shoal-csi-node"], 0
-        container = pod["containers"][index]
+        pods = {"agent": "shoal-agent", "plugin": "shoal-csi-node", "controller": "shoal-csi-controller"}
+        container = self.pods[pods[name]]["containers"][0]
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         asked = container[which]["httpGet"] if which else {"path": "/healthz", "port": "metrics"}
         url = f"http://127.0.0.1:{ports[asked['port']]}{asked['path']}"

@@ -39,9 +39,13 @@ def environment_of(container, fields):
     return [f"{name}={value}" for name, value in values.items()]
 
 
+def path_of(volume):
+    return volume["hostPath"]["path"] if "hostPath" in volume else f"/run/volumes/{volume['name']}"
+
+
 def mounts_of(pod, container, privileged):
     """The runtime's own mounts, less those a volume replaces, and the volumes."""
-    volumes = {one["name"]: one["hostPath"]["path"] for one in pod.get("volumes", [])}
+    volumes = {one["name"]: path_of(one) for one in pod.get("volumes", [])}
     asked = container.get("volumeMounts", [])
     replaced = [one["mountPath"] for one in asked]
     found = []
@@ -72,7 +76,8 @@ def config(pod, container, cgroup, fields):
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "user": {"uid": context.get("runAsUser", 0), "gid": context.get("runAsGroup", 0)},
+            "user": {"uid": context.get("runAsUser", 0), "gid": context.get("runAsGroup", 0),
+                     "additionalGids": [context["fsGroup"]] if "fsGroup" in context else []},
             "args": container["command"] + container.get("args", []),
             "env": environment_of(container, fields), "cwd": "/",
             "capabilities": {name: rights for name in ("bounding", "effective", "permitted")},
