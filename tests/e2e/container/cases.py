@@ -53,6 +53,9 @@ def processes(word):
 def another_pod(node):
     until_ok(lambda: node.volume.publish("pod-3"))
     assert os.listdir(node.volume.target("pod-3"))
+    stats = node.call("NodeGetVolumeStats", csi_pb2.NodeGetVolumeStatsRequest(
+        volume_id=node.volume.name, volume_path=node.volume.target("pod-3")))
+    assert stats.code == "OK" and stats.response.usage and not stats.response.volume_condition.abnormal, stats
     until_ok(lambda: node.volume.unpublish("pod-3"))
     read_on(node)
 
