@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "log_flags.h"
 #include "progress.h"
 #include "sys/cgroup.h"
+#include "sys/oom_score.h"
 #include "target.h"
 
 namespace shoal::tools {
@@ -76,6 +78,8 @@ int run_build(const BuildFlags& flags, const Io& io) {
   catch_signals();
   Result<volume::PrepareResult> result = [&]() -> Result<volume::PrepareResult> {
     if (!flags.cgroup.empty()) SHOAL_CHECK_OK(sys::join_cgroup(flags.cgroup));
+    // An agent's protection is not for a listing, which goes on where it was when it is run again.
+    if (sys::oom_score_adj(getpid()) < 0) sys::set_oom_score_adj(getpid(), 0);
     // Piped output gets the JSON lines; a terminal gets the bar.
     const bool bar = io.err_is_terminal && io.out_is_terminal;
     ProgressView view(bar ? io.err : io.out, bar);

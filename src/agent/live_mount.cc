@@ -103,6 +103,15 @@ bool runs_same_program(int pid) {
   return ours.same_as(theirs);
 }
 
+bool has_same_root(int pid) {
+  struct stat ours {};
+  struct stat theirs {};
+  if (stat("/", &ours) != 0 ||
+      stat(("/proc/" + std::to_string(pid) + "/root").c_str(), &theirs) != 0)
+    return true;
+  return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 Result<LiveMount> mount_anew(const MountPlan& plan) {
   SHOAL_CHECK_OK(sys::make_directories(plan.mount_point()));
   const fuse::KeeperOptions options = plan.keeper_options();
@@ -115,7 +124,7 @@ Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, F
   auto state = state_of(plan);
   if (!state && state.error().code() != ErrorCode::not_found) fallback = Fallback::remount;
   const bool kept = state && fuse::is_alive(state->keeper);
-  if (kept && runs_same_program(state->keeper.pid))
+  if (kept && runs_same_program(state->keeper.pid) && has_same_root(state->keeper.pid))
     return live(std::move(*state), LiveMount::How::found);
   if (auto missing = plan.missing_keys()) return fail(std::move(*missing));
   if (state) {
@@ -131,8 +140,8 @@ Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, F
       if (fallback == Fallback::wait && !is_final(adopted.error().code()))
         return fail(std::move(adopted).error());
     } else if (kept) {
-      // A keeper of another version, and no right to its descriptor: it serves, that is what
-      // counts.
+      // A keeper of another version or container, and no right to its descriptor: it serves, that
+      // is what counts.
       return live(std::move(*state), LiveMount::How::found);
     }
   }

@@ -33,17 +33,22 @@ enum class Fallback {
   wait,     // the mount stays unserved and its readers wait: the caller tries again
   remount,  // it is given up: its readers get EIO, and it is mounted anew
 };
-// Brings back a mount that was there: as it is when keeper and program are well, else by a new
-// keeper over `descriptor` (or one borrowed from whoever lives), else mounted anew where nothing is
-// left to adopt. The caller goes on holding `descriptor`. Errors as fuse::adopt and fuse::mount.
+// Brings back a mount that was there: as it is when its keeper lives, of our program and among our
+// files, else by a new keeper over `descriptor` (or one borrowed from whoever lives), else mounted
+// anew where nothing is left to adopt. The caller goes on holding `descriptor`. Errors as
+// fuse::adopt and fuse::mount.
 [[nodiscard]] Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor,
                                            Fallback fallback);
 
 // Unmounts, if it is there; its directory goes, too. precondition: files of it are open.
 [[nodiscard]] Result<void> take_down(const MountPlan& plan);
 
-// Whether a process runs the same program as this one: the same file, or one of the same content
-// (another container of the same image).
+// Whether a process runs the same program as this one: the same file, or one of the same content.
 [[nodiscard]] bool runs_same_program(int pid);
+
+// Whether a process has the same root directory as this one. A keeper of an earlier container has
+// another one, which is deleted with its image: it could start no server then. True when it cannot
+// be told.
+[[nodiscard]] bool has_same_root(int pid);
 
 }  // namespace shoal::agent

@@ -80,7 +80,7 @@ class Keeper {
   const KeeperOptions options_;
   const MountPaths paths_;
   MountState state_;
-  std::string oom_score_adj_;  // before the keeper protected itself
+  int server_oom_score_adj_ = 0;
   std::optional<sys::LockFile> lock_;
   sys::Fd signals_;
   sys::Fd mount_table_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -22,6 +23,7 @@
 #include "frontend/fuse/session.h"
 #include "sys/cgroup.h"
 #include "sys/mount.h"
+#include "sys/oom_score.h"
 
 namespace shoal::fuse {
 namespace {
@@ -29,7 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The kernel's memory killer should prefer the server: it is bigger and can be restarted.
-constexpr std::string_view kProtectedOomScore = "-500";
+constexpr int kProtectedOomScore = -500;
 
 Error os_error(int error, const std::string& what) {
   return sys::errno_error(error, what);
@@ -71,13 +73,11 @@ Result<void> Keeper::prepare_process() {
   if (!mount_table_.valid()) return fail(os_error(errno, "open /proc/self/mountinfo"));
   // A working directory inside the mount, or in a directory to be unmounted, would hold it.
   if (::chdir("/") != 0) return fail(os_error(errno, "change to /"));
-  const auto score = sys::read_text_file("/proc/self/oom_score_adj", 64);
-  if (score) oom_score_adj_ = *score;
-  if (const sys::Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); file.valid()) {
-    // Without the right to do so the keeper is as likely a victim as anybody.
-    [[maybe_unused]] const auto written =
-        ::write(file.get(), kProtectedOomScore.data(), kProtectedOomScore.size());
-  }
+  // An agent is protected by its unit or its pod's priority. Its servers are not to be.
+  const int inherited = sys::oom_score_adj(::getpid());
+  server_oom_score_adj_ = std::max(inherited, 0);
+  // Without the right to do so the keeper is as likely a victim as anybody.
+  if (inherited > kProtectedOomScore) sys::set_oom_score_adj(::getpid(), kProtectedOomScore);
   return {};
 }
 
@@ -155,7 +155,7 @@ Result<void> Keeper::start_server() {
   SHOAL_TRY(auto server, ServerProcess::start({.command = options_.server_command,
                                                .fuse_fd = fuse_.get(),
                                                .session_file = paths_.session,
-                                               .oom_score_adj = oom_score_adj_}));
+                                               .oom_score_adj = server_oom_score_adj_}));
   server_ = std::move(server);
   state_.server = server_->id();
   log_event(LogLevel::info, "server.started", {{"pid", std::to_string(state_.server.pid)}});

@@ -10,21 +10,13 @@
 
 #include "frontend/fuse/bounds.h"
 #include "frontend/fuse/report.h"
+#include "sys/oom_score.h"
 
 namespace shoal::fuse {
 namespace {
 
 // The child's number for the pipe; the command line names both.
 constexpr int kReadyFd = 4;
-
-void write_oom_score(int pid, const std::string& score) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
-  const sys::Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  // Fails only for a process that is gone already.
-  if (file.valid() && !score.empty()) {
-    [[maybe_unused]] const auto written = ::write(file.get(), score.data(), score.size());
-  }
-}
 
 }  // namespace
 
@@ -43,7 +35,7 @@ Result<ServerProcess> ServerProcess::start(const Start& start) {
   options.inherited_fds = {{start.fuse_fd, kFuseFd}, {write_end.get(), kReadyFd}};
   options.new_session = true;  // Ctrl-C in a foreground mount reaches the keeper alone
   SHOAL_TRY(auto process, sys::Process::spawn(options));
-  write_oom_score(process.pid(), start.oom_score_adj);
+  sys::set_oom_score_adj(process.pid(), start.oom_score_adj);
   return ServerProcess(std::move(process), std::move(read_end));
 }
 

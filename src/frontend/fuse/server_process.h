@@ -23,7 +23,7 @@ class ServerProcess {
     std::vector<std::string> command;
     int fuse_fd = -1;  // handed down
     std::filesystem::path session_file;
-    std::string oom_score_adj;  // the keeper's protection is not the server's
+    int oom_score_adj = 0;  // the keeper's protection is not the server's
   };
   [[nodiscard]] static Result<ServerProcess> start(const Start& start);
 

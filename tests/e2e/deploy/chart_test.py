@@ -139,6 +139,10 @@ def variants_do_what_their_names_say(asked):
     expect(not of_kind(made["no controller"], "Deployment", "ClusterRole", "Role"), "a controller is there")
     monitor = of_kind(made["monitoring by operator"], "PodMonitor")[0]
     expect(monitor["metadata"]["labels"]["release"] == "prometheus", "the monitor lacks its label")
+    plain = read(os.path.join(asked.root, "deploy", "monitoring", "podmonitor.yaml")).popitem()[1][0]
+    expect_none(list(differences(plain["spec"], monitor["spec"])))
+    expect(plain["metadata"]["namespace"] == NAMESPACE, "the plain PodMonitor is not where the pods are")
+    expect_none(api.problems([plain]))
     for item in of_kind(made["monitoring by operator"], "DaemonSet", "Deployment"):
         expect(pod_spec(item)[0]["labels"].items() >= monitor["spec"]["selector"]["matchLabels"].items(), "not monitored")
         ports = [port["name"] for one in pod_spec(item)[1]["containers"] for port in one.get("ports", [])]

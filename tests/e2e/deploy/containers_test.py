@@ -82,6 +82,18 @@ def the_build_context_has_what_the_build_needs(asked):
     expect_none([f"{name} is not in the context" for name in sorted(needed | {"deploy", "include", "LICENSE"}) if name not in kept])
 
 
+@case
+def the_build_asks_for_nothing_that_the_build_stage_has_not(asked):
+    with open(os.path.join(folder(asked), "build"), encoding="utf-8") as file:
+        command = re.search(r"^ *(cmake -S .*)$", file.read(), re.M).group(1)
+    absent = [word for word in packages_of(asked, "packages_tests") if word in ("libgtest-dev", "libbenchmark-dev")]
+    expect(len(absent) == 2, f"other packages of tests: {absent}")
+    without = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=TRUE" for name in ("GTest", "benchmark")]
+    done = subprocess.run(["bash", "-c", f'root=$0; {command} -B "$1" "${{@:2}}"', asked.root, os.path.join(asked.lab, "configured"), *without],
+                          capture_output=True, text=True)
+    expect(done.returncode == 0, done.stderr[-2000:])
+
+
 def packages_of(asked, variable):
     text = subprocess.run(["bash", "-c", f'. "$0" && echo ${variable}', os.path.join(asked.root, "tools", "setup.sh")],
                           capture_output=True, text=True, check=True).stdout

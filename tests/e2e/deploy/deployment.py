@@ -96,6 +96,10 @@ def _check_node(items, driver, kubelet):
     if host_path(spec, plugin, flags["--agent-socket"]) != \
             host_path(agent_spec, agent, flags_of(agent)["--socket"]):
         yield "plugin: looks for the agent's socket where it is not"
+    runtime = next(one.get("value") for one in agent["env"] if one["name"] == "SHOAL_RUNTIME")
+    for mount in plugin["volumeMounts"]:
+        if inside(runtime, mount["mountPath"]) and mount.get("mountPropagation") != "HostToContainer":
+            yield f"plugin: keeps a copy of every mount in {runtime}, also of those that are gone"
     registrar = container_of(items, "shoal-csi-node", "node-driver-registrar")[1]
     itself = flags.get("--register-with-kubelet")
     if (registrar is None) == (itself is None):

@@ -128,6 +128,7 @@ PLANTED = [
     ("a mount below one that propagates", lambda i: container(i, "shoal-agent")["volumeMounts"][4].update(
         mountPath="/var/lib/shoal/dev"), "which is Bidirectional"),
     ("no propagation", lambda i: container(i, "shoal-agent")["volumeMounts"][2].pop("mountPropagation"), "is not seen outside"),
+    ("mounts that are held", lambda i: container(i, "shoal-csi-node")["volumeMounts"][1].pop("mountPropagation"), "keeps a copy of every mount"),
     ("an account that is nowhere", lambda i: pod_spec(workload(i, "shoal-agent"))[1].update(serviceAccountName="x"), "ServiceAccount x is nowhere"),
     ("a priority no cluster has", lambda i: pod_spec(workload(i, "shoal-agent"))[1].update(priorityClassName="high"), "priority class high"),
     ("a namespace of its own PIDs", lambda i: pod_spec(workload(i, "shoal-agent"))[1].pop("hostPID"), "die with the pod"),

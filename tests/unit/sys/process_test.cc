@@ -14,6 +14,7 @@
 #include <csignal>
 
 #include "sys/loop.h"
+#include "sys/oom_score.h"
 #include "temporary_directory.h"
 
 namespace shoal::sys {
@@ -129,6 +130,19 @@ TEST(Process, its_end_wakes_a_loop_and_patience_runs_out_while_it_lives) {
   EXPECT_EQ(end_of(*sleeper).signal, SIGKILL);
   EXPECT_TRUE(sleeper->signal(SIGKILL));  // nobody there to get it: fine
   EXPECT_FALSE(pid_alive(sleeper->pid()));
+}
+
+TEST(Process, how_gladly_the_kernel_ends_it_can_be_read_and_raised) {
+  auto child = Process::spawn(shell("exec sleep 1000"));
+  ASSERT_TRUE(child);
+  EXPECT_EQ(oom_score_adj(child->pid()), oom_score_adj(getpid()));  // inherited
+  EXPECT_TRUE(set_oom_score_adj(child->pid(), 789));
+  EXPECT_EQ(oom_score_adj(child->pid()), 789);
+  EXPECT_FALSE(set_oom_score_adj(child->pid(), 1001)) << "no score";
+  EXPECT_TRUE(child->signal(SIGKILL));
+  EXPECT_EQ(end_of(*child).signal, SIGKILL);
+  EXPECT_FALSE(set_oom_score_adj(-5, 0));
+  EXPECT_EQ(oom_score_adj(-5), 0);
 }
 
 TEST(Process, this_program_knows_its_own_path_and_that_it_lives) {
