@@ -151,8 +151,11 @@ void Mounts::wait(const std::string& name, Duration patience) const {
   Guard lock(mutex_);
   changed_.wait_for(lock, patience, [&] {
     const auto found = slots_.find(name);
-    return stopping_ || found == slots_.end() ||
-           is_settled(found->second.phase, found->second.error.has_value());
+    if (stopping_ || found == slots_.end()) return true;
+    const Slot& slot = found->second;
+    // A caller who hears of a failure may want to remove it, which its worker must have left.
+    if (slot.phase == VolumePhase::failed && slot.working) return false;
+    return is_settled(slot.phase, slot.error.has_value());
   });
 }
 
