@@ -50,6 +50,7 @@ class Client:
     def __init__(self, endpoint, authority="localhost"):
         self.channel = grpc.insecure_channel(
             f"unix:{endpoint}", options=[("grpc.default_authority", authority),
+                                         ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
                                          ("grpc.initial_reconnect_backoff_ms", 100),
                                          ("grpc.max_reconnect_backoff_ms", 200)])
 
@@ -178,8 +179,8 @@ class Rig:
     def probe(self):
         return self.call("Probe", csi_pb2.ProbeRequest(), timeout=10)
 
-    def volume(self, name, context, secrets=None, stage_secrets=None, mode=3, **mount):
-        return Volume(self, name, context, secrets or {}, stage_secrets or {}, mode, mount)
+    def volume(self, name, context, secrets=None, stage_secrets=None, mode=3, folder=None, **mount):
+        return Volume(self, name, context, secrets or {}, stage_secrets or {}, mode, mount, folder or name)
 
     def dataset(self, path="/data", bucket="main", **more):
         return {"bucket": "b", "url": self.bucket_urls[bucket], "path": path, **more}
@@ -250,10 +251,11 @@ class Rig:
 class Volume:
     """A PersistentVolume, or an inline one, as kubelet would handle it."""
 
-    def __init__(self, rig, name, context, secrets, stage_secrets, mode, mount):
+    def __init__(self, rig, name, context, secrets, stage_secrets, mode, mount, folder):
         self.rig, self.name, self.context = rig, name, context
         self.secrets, self.stage_secrets, self.mode, self.mount = secrets, stage_secrets, mode, mount
-        self.staging = f"{rig.lab}/stage/{name}/globalmount"
+        self.folder = folder  # of its paths
+        self.staging = f"{rig.lab}/stage/{folder}/globalmount"
         self.targets = []
 
     def capability(self):
@@ -274,7 +276,7 @@ class Volume:
             "secrets": self.secrets, "volume_context": self.context, **other})
 
     def target(self, pod="pod-1"):
-        return f"{self.rig.pods}/{pod}/{self.name}/mount"
+        return f"{self.rig.pods}/{pod}/{self.folder}/mount"
 
     def stage(self, timeout=100, **other):
         os.makedirs(self.staging, exist_ok=True)
