@@ -46,6 +46,17 @@ bool is_too_old(const VolumeSpec& spec, const IndexFacts& facts) {
 // ---- indexing
 
 void Mounts::begin_build(Slot& slot) {
+  // The keeper of an agent that was killed while it mounted: there is nothing to list any more, and
+  // its server holds the volume.
+  if (slot.plan.has_mount_state()) {
+    const std::lock_guard lock(mutex_);
+    --builds_;
+    if (slot.phase != VolumePhase::indexing) return;
+    slot.phase = VolumePhase::repairing;
+    slot.indexed = true;
+    slot.due = {};
+    return;
+  }
   if (auto missing = slot.plan.missing_keys()) {
     const std::lock_guard lock(mutex_);
     --builds_;

@@ -256,7 +256,10 @@ class Volume:
         self.secrets, self.stage_secrets, self.mode, self.mount = secrets, stage_secrets, mode, mount
         self.folder = folder  # of its paths
         self.staging = f"{rig.lab}/stage/{folder}/globalmount"
-        self.targets = []
+        self.client = None  # its own, or the rig's
+
+    def call(self, rpc, request, timeout=100):
+        return (self.client or self.rig.client).call(rpc, request, timeout)
 
     def capability(self):
         return csi_pb2.VolumeCapability(
@@ -280,22 +283,22 @@ class Volume:
 
     def stage(self, timeout=100, **other):
         os.makedirs(self.staging, exist_ok=True)
-        return self.rig.call("NodeStageVolume", self.stage_request(**other), timeout)
+        return self.call("NodeStageVolume", self.stage_request(**other), timeout)
 
     def publish(self, pod="pod-1", timeout=100, **other):
         os.makedirs(os.path.dirname(self.target(pod)), exist_ok=True)
-        return self.rig.call("NodePublishVolume", self.publish_request(pod, **other), timeout)
+        return self.call("NodePublishVolume", self.publish_request(pod, **other), timeout)
 
     def unpublish(self, pod="pod-1"):
-        return self.rig.call("NodeUnpublishVolume", csi_pb2.NodeUnpublishVolumeRequest(
+        return self.call("NodeUnpublishVolume", csi_pb2.NodeUnpublishVolumeRequest(
             volume_id=self.name, target_path=self.target(pod)))
 
     def unstage(self):
-        return self.rig.call("NodeUnstageVolume", csi_pb2.NodeUnstageVolumeRequest(
+        return self.call("NodeUnstageVolume", csi_pb2.NodeUnstageVolumeRequest(
             volume_id=self.name, staging_target_path=self.staging))
 
     def stats(self, pod="pod-1", path=None, timeout=20):
-        return self.rig.call("NodeGetVolumeStats", csi_pb2.NodeGetVolumeStatsRequest(
+        return self.call("NodeGetVolumeStats", csi_pb2.NodeGetVolumeStatsRequest(
             volume_id=self.name, volume_path=path or self.target(pod)), timeout)
 
     def bring(self, *pods):
