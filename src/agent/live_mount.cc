@@ -124,7 +124,12 @@ bool is_being_mounted(const MountPlan& plan) {
 
 Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, Fallback fallback) {
   auto state = state_of(plan);
-  if (!state && state.error().code() != ErrorCode::not_found) fallback = Fallback::remount;
+  if (!state && state.error().code() == ErrorCode::not_found) {
+    // Nothing to clear; a keeper that is just mounting must be left alone.
+    if (auto missing = plan.missing_keys()) return fail(std::move(*missing));
+    return mount_anew(plan);
+  }
+  if (!state) fallback = Fallback::remount;
   const bool kept = state && fuse::is_alive(state->keeper);
   if (kept && runs_same_program(state->keeper.pid))
     return live(std::move(*state), LiveMount::How::found);

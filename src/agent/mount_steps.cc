@@ -71,22 +71,30 @@ void Mounts::begin_build(Slot& slot) {
 
 void Mounts::look_at_build(Slot& slot) {
   IndexBuild::State state = slot.build->look();
-  // By a build that an agent began and died before it had written down whom: it goes on.
+  // By what an agent began and died before it had written down whom: a build, which goes on, or a
+  // keeper, which makes the mount.
   const bool locked = state.error && state.error->code() == ErrorCode::precondition &&
                       sys::LockFile::is_held(slot.plan.volume() / "LOCK");
+  const bool kept = locked && (is_being_mounted(slot.plan) || slot.plan.has_mount_state());
   const std::lock_guard lock(mutex_);
   if (state.progress.objects > 0 || slot.progress.objects == 0) slot.progress = state.progress;
   if (slot.phase != VolumePhase::indexing) return;  // being removed, which ends the build
   if (!state.over) return;
   if (locked)
-    on_build_locked(slot, std::move(*state.error));
+    on_build_locked(slot, std::move(*state.error), kept);
   else
     on_build_over(slot, std::move(state));
 }
 
-void Mounts::on_build_locked(Slot& slot, Error error) {
+void Mounts::on_build_locked(Slot& slot, Error error, bool kept) {
   slot.build.reset();
   --builds_;
+  if (kept) {
+    slot.phase = VolumePhase::repairing;
+    slot.indexed = true;
+    slot.due = {};
+    return;
+  }
   slot.due = system_clock().now() + limits::kLockedDelay;
   if (!slot.error)
     log_event(LogLevel::warning, "index.waits_for_lock",

@@ -52,6 +52,8 @@ void Mounts::wake() {
 void Mounts::ensure(const MountPlan& plan, const std::string& cause, sys::Fd descriptor) {
   const bool was_there = plan.has_mount_state();
   const bool seems_indexed = plan.seems_indexed();
+  // By the keeper of an agent that died.
+  const bool being_mounted = !was_there && is_being_mounted(plan);
   {
     const std::lock_guard lock(mutex_);
     const auto [at, is_new] = slots_.try_emplace(plan.name);
@@ -60,9 +62,10 @@ void Mounts::ensure(const MountPlan& plan, const std::string& cause, sys::Fd des
       slot.plan = plan;
       slot.cause = cause;
       slot.descriptor = std::move(descriptor);
-      slot.indexed = slot.proven = was_there;
+      slot.proven = was_there;
+      slot.indexed = was_there || being_mounted;
       slot.seems_indexed = seems_indexed;
-      slot.phase = was_there ? VolumePhase::repairing : VolumePhase::indexing;
+      slot.phase = slot.indexed ? VolumePhase::repairing : VolumePhase::indexing;
     } else {
       retry_locked(slot, cause);
     }

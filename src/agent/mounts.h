@@ -103,7 +103,7 @@ class Mounts {
   void look(Slot& slot);
 
   void on_build_over(Slot& slot, IndexBuild::State state);
-  void on_build_locked(Slot& slot, Error error);
+  void on_build_locked(Slot& slot, Error error, bool kept);
   void on_live(Slot& slot, LiveMount live);
   void on_repair_failed(Slot& slot, Error error);
   void fail_locked(Slot& slot, Error error);

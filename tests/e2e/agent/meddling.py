@@ -43,6 +43,14 @@ def catch(agent, word, number):
     return thread, caught
 
 
+def stop_server(agent, caught):
+    for pid, command in processes_of(agent.directory):
+        if " serve " in command and not caught:
+            os.kill(int(pid), signal.SIGSTOP)
+            caught.append(int(pid))
+    return caught
+
+
 def spin(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -94,14 +102,16 @@ def by_hand():
 def disturbed():
     agent = Agent("disturbed").start()
     target = f"{LAB}/disturbed/t"
-    # Killed while a keeper mounts.
-    thread, caught = catch(agent, "keeper", signal.SIGSTOP)
+    # Killed while a keeper mounts: it waits for its server.
+    caught = []
+    thread = threading.Thread(target=lambda: spin(lambda: stop_server(agent, caught)))
+    thread.start()
     agent.attach("v", wait=0)
     thread.join()
     check("a mount is being made", caught and until(lambda: agent.phase("v") == "mounting", 5), agent.report("v"))
     agent.kill()
     agent.start()
-    waits = until(lambda: agent.phase("v") in ("repairing", "failed", "ready"), 10) and agent.phase("v")
+    waits = until(lambda: agent.report("v").get("error"), 10) and agent.phase("v")
     os.kill(caught[0], signal.SIGCONT)
     check("the next agent waits for the keeper of the last", waits == "repairing" and agent.becomes("v", "ready"), (waits, agent.report("v")))
     check("and mounts nothing beside it", "how=found" in agent.logged() and len(agent.mounts()) == 1)
