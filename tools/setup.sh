@@ -7,7 +7,7 @@ packages_build="g++ cmake ninja-build ccache pkg-config ca-certificates git libt
   libboost-dev zlib1g-dev libgrpc++-dev protobuf-compiler-grpc python3"
 packages_tests="libgtest-dev libbenchmark-dev erofs-utils curl openssl
   python3-yaml python3-jsonschema golang-go golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev"
-packages_csi="python3-grpcio python3-protobuf protobuf-compiler"  # kubelet, in the tests
+packages_csi="python3-grpcio python3-protobuf protobuf-compiler openssl ca-certificates"  # kubelet, in the tests
 packages_containers="crun iproute2 curl"  # of the test that plays a node
 packages_peers="s3fs rclone fuse3 wrk squashfs-tools e2fsprogs"
 packages_hosts="debootstrap dpkg-dev lintian mandoc zsh systemd bsdextrautils"  # of the packages test

@@ -19,8 +19,9 @@ struct Mounts::Slot {
   TimePoint look_due{};
   std::uint32_t failures = 0;  // in a row
   bool proven = false;
-  bool indexed = false;     // there is something to mount
-  bool list_again = false;  // the index is older than it may be
+  bool indexed = false;        // there is something to mount
+  bool seems_indexed = false;  // finding that out takes no listing, as far as one can see
+  bool list_again = false;     // the index is older than it may be
 
   std::optional<IndexBuild> build;
   IndexProgress progress;

@@ -13,11 +13,6 @@
 namespace shoal::agent {
 namespace {
 
-IndexBuild::Files build_files(const MountPlan& plan) {
-  const auto directory = plan.places.agent_runtime() / "builds";
-  return {.output = directory / (plan.name + ".log"), .process = directory / (plan.name + ".json")};
-}
-
 // The server keeps what was announced beside its socket, for its successors.
 bool order_was_announced(const fuse::MountState& state) {
   return access((state.control_socket.string() + ".orders").c_str(), F_OK) == 0;
@@ -46,6 +41,17 @@ bool is_too_old(const VolumeSpec& spec, const IndexFacts& facts) {
 // ---- indexing
 
 void Mounts::begin_build(Slot& slot) {
+  // The keeper of an agent that was killed while it mounted: there is nothing to list any more, and
+  // its server holds the volume.
+  if (slot.plan.has_mount_state()) {
+    const std::lock_guard lock(mutex_);
+    --builds_;
+    if (slot.phase != VolumePhase::indexing) return;
+    slot.phase = VolumePhase::repairing;
+    slot.indexed = true;
+    slot.due = {};
+    return;
+  }
   if (auto missing = slot.plan.missing_keys()) {
     const std::lock_guard lock(mutex_);
     --builds_;
@@ -55,7 +61,7 @@ void Mounts::begin_build(Slot& slot) {
     slot.due = system_clock().now() + limits::kRepairDelayMax;
     return;
   }
-  const IndexBuild::Files files = build_files(slot.plan);
+  const IndexBuild::Files files = IndexBuild::files_of(slot.plan.places, slot.name());
   auto found = IndexBuild::find(files);
   const bool taken_over = found.has_value();
   auto build = taken_over ? Result<IndexBuild>(std::move(*found))
@@ -76,16 +82,42 @@ void Mounts::begin_build(Slot& slot) {
 
 void Mounts::look_at_build(Slot& slot) {
   IndexBuild::State state = slot.build->look();
+  // By what an agent began and died before it had written down whom: a build, which goes on, or a
+  // keeper, which makes the mount.
+  const bool locked = state.error && state.error->code() == ErrorCode::precondition &&
+                      sys::LockFile::is_held(slot.plan.volume() / "LOCK");
+  const bool kept = locked && (is_being_mounted(slot.plan) || slot.plan.has_mount_state());
   const std::lock_guard lock(mutex_);
   if (state.progress.objects > 0 || slot.progress.objects == 0) slot.progress = state.progress;
   if (slot.phase != VolumePhase::indexing) return;  // being removed, which ends the build
-  if (state.over) on_build_over(slot, std::move(state));
+  if (!state.over) return;
+  if (locked)
+    on_build_locked(slot, std::move(*state.error), kept);
+  else
+    on_build_over(slot, std::move(state));
+}
+
+void Mounts::on_build_locked(Slot& slot, Error error, bool kept) {
+  slot.build.reset();
+  --builds_;
+  if (kept) {
+    slot.phase = VolumePhase::repairing;
+    slot.indexed = true;
+    slot.due = {};
+    return;
+  }
+  slot.due = system_clock().now() + limits::kLockedDelay;
+  if (!slot.error)
+    log_event(LogLevel::warning, "index.waits_for_lock",
+              {{"volume", slot.name()}, {"error", error.to_string()}, {"request_id", slot.cause}});
+  slot.error = std::move(error);
 }
 
 void Mounts::on_build_over(Slot& slot, IndexBuild::State state) {
   slot.build.reset();
   --builds_;
   slot.due = {};
+  slot.error.reset();
   if (state.error) {
     ++counts_.builds_failed;
     log_event(
@@ -135,8 +167,9 @@ void Mounts::mount(Slot& slot) {
     on_live(slot, std::move(*live));
     return;
   }
-  if (slot.plan.has_mount_state()) {
-    // It was mounted, and its keeper died before we knew it.
+  if (slot.plan.has_mount_state() || is_being_mounted(slot.plan)) {
+    // It was mounted, and its keeper died before we knew it; or the keeper of an agent that died is
+    // about to mount it.
     on_repair_failed(slot, std::move(live).error());
     return;
   }
@@ -179,6 +212,7 @@ void Mounts::on_live(Slot& slot, LiveMount live) {
   // costs little, but an order that is announced again begins again.
   if (anew || !slot.live)
     slot.hints = Hints(slot.plan.spec, /*order=*/anew || !order_was_announced(live.state));
+  if (slot.live) slot.live->keeper.reap();
   slot.live.emplace(std::move(live));
   slot.descriptor = {};
   slot.phase = VolumePhase::ready;
@@ -213,6 +247,7 @@ void Mounts::look(Slot& slot) {
   Guard lock(mutex_);
   if (!slot.live) {
     slot.looking = false;
+    changed_.notify_all();
     return;
   }
   const fuse::MountState before = slot.live->state;
@@ -225,6 +260,7 @@ void Mounts::look(Slot& slot) {
   const auto state_file =
       fuse::mount_paths(slot.plan.places.runtime_directory, before.mount_point).state;
   lock.unlock();
+  mounted_(slot.name());
   const auto status = control::get_status(before.control_socket, limits::kLookPatience);
   if (!hints.done()) hints.step(place);
   const auto state = fuse::load_mount_state(state_file);

@@ -57,13 +57,26 @@ Answer<std::int64_t> capacity_of(const v1::CreateVolumeRequest& request) {
   return required > 0 ? required : limit;
 }
 
-// The name, if it can be an id; else as much of it as fits and a sum of all.
+// The name, if it can be an id; else as much of it as fits and can be shown, and a sum of all.
 std::string id_of(const std::string& name) {
-  if (name.size() <= limits::kStringBytesMax) return name;
+  if (printable(name, limits::kStringBytesMax) == name) return name;
   char sum[17];
   std::snprintf(sum, sizeof sum, "%016llx",
                 static_cast<unsigned long long>(crc64_xz(as_bytes(name))));
   return printable(name, limits::kStringBytesMax - 17) + "-" + sum;
+}
+
+// Control characters are banned from names by the specification, but for tabs and line ends.
+Checked check_name(std::string_view name) {
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(name[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < name.size() ? name[i + 1] : 0);
+    const bool is_space = byte == '\t' || byte == '\n' || byte == '\r';
+    const bool is_c1 = byte == 0xc2 && next >= 0x80 && next <= 0x9f;  // U+0080 to U+009F
+    if ((byte < 0x20 && !is_space) || byte == 0x7f || is_c1)
+      return invalid("name has control characters in it");
+  }
+  return {};
 }
 
 Answer<VolumeRequest> read_parameters(const StringMap& attributes) {
@@ -93,6 +106,7 @@ Answer<v1::CreateVolumeResponse> ControllerService::create(const v1::CreateVolum
                                                            const Call& call) {
   if (request.name().empty()) return invalid("name is missing");
   if (request.name().size() > limits::kMapBytesMax) return invalid("name is too long");
+  SHOAL_CSI_CHECK(check_name(request.name()));
   if (request.has_volume_content_source())
     return invalid(
         "volume_content_source: a volume shows a prefix of a bucket; it is not made from "

@@ -27,49 +27,86 @@ Answer<std::optional<agent::VolumeReport>> known_volume(AgentCalls& agent, const
   return failure(report.error());
 }
 
-// A mount has one group. The first pod's stays when another pod has another: files everybody may
-// read are not made unreadable by it.
+// It failed, and nobody sees it: what it was asked for binds nobody.
+bool is_given_up(const agent::VolumeReport& known) {
+  return known.phase == agent::VolumePhase::failed && known.targets.empty();
+}
+
+// Without what a pod's group changes: gid, and whether the group may read.
+agent::VolumeSpec without_group(agent::VolumeSpec spec) {
+  spec.gid.reset();
+  if (spec.umask.size() == 4) spec.umask[2] = '0';
+  return spec;
+}
+
+bool others_may_read(const std::string& umask) {
+  return umask.empty() || ((umask.back() - '0') & 5) == 0;
+}
+
+// A mount has one group. The first pod's stays when another pod has another, or none: files
+// everybody may read are not made unreadable by it.
 Checked settle_group(VolumeRequest& volume, const agent::VolumeReport& known) {
-  if (!volume.gid_of_pod || volume.spec.gid == known.spec.gid) return {};
-  auto same_but_group = volume.spec;
-  same_but_group.gid = known.spec.gid;
-  if (same_but_group != known.spec) return {};  // refused by the agent, with the reason
-  const bool all_may_read = known.spec.umask.empty() || ((known.spec.umask.back() - '0') & 5) == 0;
-  if (!all_may_read)
+  const agent::VolumeSpec& mounted = known.spec;
+  if (volume.spec == mounted || is_given_up(known)) return {};
+  if (volume.spec.gid && !volume.gid_of_pod) return {};  // the volume's own
+  if (without_group(volume.spec) != without_group(mounted))
+    return {};  // refused by the agent, with the reason
+  if (volume.gid_of_pod && !others_may_read(mounted.umask))
     return failure(StatusCode::failed_precondition,
                    "the volume is mounted on this node for group " +
-                       (known.spec.gid ? std::to_string(*known.spec.gid) : "0") +
-                       ", and others may not read it (umask " + known.spec.umask +
+                       (mounted.gid ? std::to_string(*mounted.gid) : "0") +
+                       ", and others may not read it (umask " + mounted.umask +
                        "). Give the pods one fsGroup, or let others read");
-  volume.warnings.push_back(
-      "files are shown with the group of the first pod on this node, not "
-      "with this pod's fsGroup; everybody may read them");
-  volume.spec.gid = known.spec.gid;
+  if (volume.gid_of_pod)
+    volume.warnings.push_back(
+        "files are shown with the group of the first pod on this node, not "
+        "with this pod's fsGroup; everybody may read them");
+  volume.spec.gid = mounted.gid;
+  volume.spec.umask = mounted.umask;
   return {};
+}
+
+const agent::TargetReport* shown_at(const agent::VolumeReport& known,
+                                    const std::filesystem::path& target) {
+  const auto at = std::ranges::find(known.targets, target, &agent::TargetReport::path);
+  return at == known.targets.end() ? nullptr : &*at;
 }
 
 Checked check_target(const agent::VolumeReport& known, const std::string& target,
                      const std::string& wanted, const Capability& capability) {
-  for (const agent::TargetReport& other : known.targets) {
-    if (other.path == std::filesystem::path(target).lexically_normal()) {
-      if (other.fingerprint != wanted)
-        return failure(StatusCode::already_exists,
-                       "target " + target + " shows the volume with other arguments: " +
-                           difference(other.fingerprint, wanted) + " differs");
-    } else if (capability.one_target_only) {
+  if (const auto* same = shown_at(known, target); same != nullptr && same->fingerprint != wanted)
+    return failure(StatusCode::already_exists,
+                   "target " + target + " shows the volume with other arguments: " +
+                       difference(same->fingerprint, wanted) + " differs");
+  for (const agent::TargetReport& other : known.targets)
+    if (capability.one_target_only && other.path != target)
       return failure(StatusCode::failed_precondition,
                      "access mode " + capability.mode +
                          " allows one target, and the volume is at " + other.path.string() +
                          " already. Write accessModes: [ReadOnlyMany]");
-    }
-  }
   return {};
 }
 
-// What nobody is going to undo is undone here.
-void abandon(AgentCalls& agent, const std::string& id, StatusCode code) {
-  if (!is_final(code)) return;
-  ignore(agent.detach(id), "the failure itself is the answer");
+// What is asked for, where the volume is there already.
+Checked fit_to_known(VolumeRequest& volume, const agent::VolumeReport& known,
+                     const std::string& target) {
+  // The same call again: it means what it meant then, also to a driver that was replaced since and
+  // reads some attribute otherwise. New keys must reach the mount.
+  if (shown_at(known, target) != nullptr) {
+    volume.spec = known.spec;
+    return {};
+  }
+  return settle_group(volume, known);
+}
+
+// What kubelet is not going to undo is undone here. What cannot be is no final failure: kubelet
+// calls again, or undoes.
+Failure abandoned(AgentCalls& agent, const std::string& id, Failure why) {
+  if (!is_final(why.code) || why.code == StatusCode::already_exists) return why;
+  const auto gone = agent.detach(id);
+  if (gone) return why;
+  return {StatusCode::unavailable,
+          printable(why.message + ". It is not undone yet: " + gone.error().message())};
 }
 
 }  // namespace
@@ -83,7 +120,19 @@ milliseconds NodeService::wait_budget(const Call& call) const {
   return std::max(budget, milliseconds(0));
 }
 
-Answer<agent::VolumeReport> NodeService::bring_up(AgentCalls& agent, agent::Client::Attach request,
+Answer<agent::VolumeReport> NodeService::bring_up(AgentCalls& agent,
+                                                  const agent::Client::Attach& request,
+                                                  const std::optional<agent::VolumeReport>& known,
+                                                  const Call& call) {
+  auto report = wait_for(agent, request, call);
+  if (report || report.error().code != StatusCode::already_exists) return report;
+  // It begins anew, as it is asked for now: its Secret may have been empty then.
+  if (!known || !is_given_up(*known)) return report;
+  if (auto gone = agent.detach(request.id); !gone) return failure(gone.error());
+  return wait_for(agent, request, call);
+}
+
+Answer<agent::VolumeReport> NodeService::wait_for(AgentCalls& agent, agent::Client::Attach request,
                                                   const Call& call) {
   struct Waiter {
     explicit Waiter(std::atomic<int>& count) : count_(count) { ++count_; }
@@ -132,14 +181,12 @@ Answer<v1::NodeStageVolumeResponse> NodeService::stage(const v1::NodeStageVolume
                          {.id = request.volume_id(),
                           .spec = volume.spec,
                           .keys = volume.keys,
-                          .staging_path = request.staging_target_path()},
-                         call);
+                          .staging_path = plain_path(request.staging_target_path())},
+                         *known, call);
   if (report) return v1::NodeStageVolumeResponse();
-  if (!*known || (*known)->targets.empty()) {
-    if (report.error().code != StatusCode::already_exists)
-      abandon(*agent, request.volume_id(), report.error().code);
-  }
-  return std::unexpected(std::move(report).error());
+  const bool in_use = *known && !(*known)->targets.empty();
+  if (in_use) return std::unexpected(std::move(report).error());
+  return std::unexpected(abandoned(*agent, request.volume_id(), std::move(report).error()));
 }
 
 Answer<v1::NodeUnstageVolumeResponse> NodeService::unstage(
@@ -172,34 +219,35 @@ Answer<v1::NodePublishVolumeResponse> NodeService::publish(
   const auto turn = in_flight_.begin(id);
   if (!turn) return busy(id);
   const std::string print = fingerprint(wanted->capability, request.readonly(), context);
+  const std::string target = plain_path(request.target_path());
   const auto agent = agents_(call.request_id);
   auto known = known_volume(*agent, id);
   if (!known) return std::unexpected(std::move(known).error());
   if (*known) {
-    SHOAL_CSI_CHECK(check_target(**known, request.target_path(), print, wanted->capability));
-    SHOAL_CSI_CHECK(settle_group(volume, **known));
+    SHOAL_CSI_CHECK(check_target(**known, target, print, wanted->capability));
+    SHOAL_CSI_CHECK(fit_to_known(volume, **known, target));
   }
   said_.say(call.request_id, id, volume.warnings);
-  const bool first = !*known || (*known)->targets.empty();
+  // Of an inline volume there is no unstage.
+  const bool is_mine_to_undo = volume.ephemeral && (!*known || (*known)->targets.empty());
+  const auto failed = [&](Failure why) -> std::unexpected<Failure> {
+    if (!is_mine_to_undo) return std::unexpected(std::move(why));
+    return std::unexpected(abandoned(*agent, id, std::move(why)));
+  };
+  std::string staging;
+  if (!request.staging_target_path().empty()) staging = plain_path(request.staging_target_path());
   auto report = bring_up(*agent,
                          {.id = id,
                           .spec = volume.spec,
                           .keys = volume.keys,
-                          .staging_path = request.staging_target_path(),
+                          .staging_path = staging,
                           .detach_with_last_target = volume.ephemeral},
-                         call);
-  if (!report) {
-    if (volume.ephemeral && first && report.error().code != StatusCode::already_exists)
-      abandon(*agent, id, report.error().code);
-    return std::unexpected(std::move(report).error());
-  }
-  auto published = agent->publish({.id = id,
-                                   .target = request.target_path(),
-                                   .read_only = request.readonly(),
-                                   .fingerprint = print});
+                         *known, call);
+  if (!report) return failed(std::move(report).error());
+  auto published = agent->publish(
+      {.id = id, .target = target, .read_only = request.readonly(), .fingerprint = print});
   if (published) return v1::NodePublishVolumeResponse();
-  if (volume.ephemeral && first) abandon(*agent, id, status_of(published.error().code()));
-  return failure(published.error());
+  return failed(failure(published.error()).error());
 }
 
 Answer<v1::NodeUnpublishVolumeResponse> NodeService::unpublish(
@@ -208,7 +256,8 @@ Answer<v1::NodeUnpublishVolumeResponse> NodeService::unpublish(
   SHOAL_CSI_CHECK(check_path("target_path", request.target_path()));
   const auto turn = in_flight_.begin(request.volume_id());
   if (!turn) return busy(request.volume_id());
-  if (auto gone = agents_(call.request_id)->unpublish(request.volume_id(), request.target_path());
+  if (auto gone = agents_(call.request_id)
+                      ->unpublish(request.volume_id(), plain_path(request.target_path()));
       !gone)
     return failure(gone.error());
   return v1::NodeUnpublishVolumeResponse();
@@ -224,13 +273,9 @@ Answer<v1::NodeGetVolumeStatsResponse> NodeService::stats(
   if (!*known)
     return failure(StatusCode::not_found, "volume " + request.volume_id() + " is not on this node");
   const agent::VolumeReport& report = **known;
-  const auto path = std::filesystem::path(request.volume_path()).lexically_normal();
-  const bool is_there =
-      (!report.staging_path.empty() && report.staging_path.lexically_normal() == path) ||
-      std::ranges::any_of(report.targets, [&](const auto& target) { return target.path == path; });
-  if (!is_there)
-    return failure(StatusCode::not_found,
-                   "volume " + request.volume_id() + " is not at " + path.string());
+  const std::string path = plain_path(request.volume_path());
+  if (report.staging_path != path && shown_at(report, path) == nullptr)
+    return failure(StatusCode::not_found, "volume " + request.volume_id() + " is not at " + path);
   return stats_of(report);
 }
 

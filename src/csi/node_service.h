@@ -23,8 +23,9 @@
 //
 //  - The heavy start (index, mount) happens in whichever of stage and publish first has keys.
 //  - A volume that is not ready in time is answered with ABORTED and how far it is; the agent goes
-//  on.
+//    on.
 //  - A failure after which kubelet will not undo anything leaves nothing behind in the agent.
+//  - A call that is repeated means what it meant the first time, also after an upgrade.
 //
 // Thread model: synchronized; calls block, for the same volume one at a time (others: ABORTED).
 
@@ -61,7 +62,11 @@ class NodeService {
   Answer<v1::NodeGetInfoResponse> info(const v1::NodeGetInfoRequest& request, const Call& call);
 
  private:
-  Answer<agent::VolumeReport> bring_up(AgentCalls& agent, agent::Client::Attach request,
+  // `known`: what the agent had of the volume when the call came.
+  Answer<agent::VolumeReport> bring_up(AgentCalls& agent, const agent::Client::Attach& request,
+                                       const std::optional<agent::VolumeReport>& known,
+                                       const Call& call);
+  Answer<agent::VolumeReport> wait_for(AgentCalls& agent, agent::Client::Attach request,
                                        const Call& call);
   [[nodiscard]] std::chrono::milliseconds wait_budget(const Call& call) const;
 

@@ -18,8 +18,8 @@ struct Option {
   std::string value;  // "" when there is none
 };
 
-// "-o a -o b=c,d -oe": fields between white space, each "-o LIST" or "-oLIST". bad_input: anything
-// else, naming it.
+// "-o a -o b=c,d -oe": fields between white space, each "-o LIST" or "-oLIST"; a value may be
+// quoted ("x,y"). bad_input: anything else, naming it without its value.
 [[nodiscard]] Result<std::vector<Option>> parse_other_options(std::string_view text);
 
 // mountOptions of a PersistentVolume: each element a LIST as above, "name value" or "--name=value".

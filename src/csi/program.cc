@@ -36,7 +36,8 @@ constexpr const char* kFooter = R"(Examples:
   shoal-csi --register-with-kubelet /var/lib/kubelet/plugins_registry \
       --endpoint unix:///var/lib/kubelet/plugins/csi.shoal.dev/csi.sock --node-id node-7
 
-Every flag can be set in the environment as well; the flag counts more. Logs go to standard error.
+Every flag can be set in the environment as well; the flag counts more. Logs go to standard error;
+SIGUSR2 turns debug lines on, and off again.
 Exit codes: 0 stopped by SIGTERM, 1 failed, 2 wrong usage.)";
 
 struct ProgramOptions {
@@ -177,9 +178,27 @@ sigset_t block_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   return signals;
+}
+
+// The signal that ends the process. SIGUSR2 only changes what is logged.
+int wait_for_end(const sigset_t& signals) {
+  const LogLevel configured = log_level();
+  for (;;) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGUSR2) return signal;
+    const LogLevel level = log_level() == LogLevel::debug && configured != LogLevel::debug
+                               ? configured
+                               : LogLevel::debug;
+    const LogLevel before = log_level();
+    set_log_level(std::min(level, LogLevel::info));  // the change is said at any level
+    log_event(LogLevel::info, "log.level", {{"before", name_of(before)}, {"now", name_of(level)}});
+    set_log_level(level);
+  }
 }
 
 Result<std::unique_ptr<Registration>> start_registration(const ProgramOptions& options,
@@ -240,8 +259,7 @@ Result<bool> serve(const ProgramOptions& options) {
              {"endpoint", endpoint.string()},
              {"mode", options.mode},
              {"http_port", http ? http->port() : 0}});
-  int signal = 0;
-  sigwait(&signals, &signal);
+  const int signal = wait_for_end(signals);
   log_event(LogLevel::info, "csi.stopping", {{"signal", signal}});
   registration.reset();
   server->stop();

@@ -38,6 +38,12 @@ Checked check_path(std::string_view field, std::string_view path) {
   return {};
 }
 
+std::string plain_path(std::string_view path) {
+  std::string plain = std::filesystem::path(path).lexically_normal().string();
+  while (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
+  return plain;
+}
+
 Checked check_map(std::string_view field, const StringMap& map) {
   std::size_t bytes = 0;
   for (const auto& [name, value] : map)

@@ -29,6 +29,8 @@ using Checked = Answer<void>;
                                      std::string_view text);  // 0..128 bytes
 // Absolute, without "..", at most as long as Linux takes.
 [[nodiscard]] Checked check_path(std::string_view field, std::string_view path);
+// A path that was checked in the form the agent takes: without "//", "." and a "/" at its end.
+[[nodiscard]] std::string plain_path(std::string_view path);
 // At most 4 KiB. What Kubernetes adds (tokens) does not count: nobody can make it shorter.
 [[nodiscard]] Checked check_map(std::string_view field, const StringMap& map);
 

@@ -164,15 +164,15 @@ class Reader {
     if (!group || *group == 0xffffffffu)
       return fail(ErrorCode::bad_input,
                   "volume_mount_group '" + input_.mount_group + "' is not the number of a group");
-    // What the group is for: its members can read.
-    if (const auto mask = mode_value(request.spec.umask); mask && (*mask & 0070) != 0)
-      request.spec.umask[2] = '0';
     if (request.spec.gid) {
       if (*request.spec.gid != *group)
         warn("gid " + std::to_string(*request.spec.gid) + " is shown, not the pod's fsGroup " +
              std::to_string(*group));
       return {};
     }
+    // What the group is for: its members can read.
+    if (const auto mask = mode_value(request.spec.umask); mask && (*mask & 0070) != 0)
+      request.spec.umask[2] = '0';
     request.spec.gid = *group;
     request.gid_of_pod = true;
     return {};

@@ -198,6 +198,10 @@ Error bad_url(const std::string& url, const std::string& why, const std::string&
 }
 
 Result<ServiceHost> parse_url(const std::string& url, const std::string& bucket) {
+  // What stands before it may be a password: not repeated.
+  if (url.find('@') != std::string::npos)
+    return fail(ErrorCode::bad_input, "url: there is a '@' in it",
+                "Write host or host:port; keys go into a Secret.");
   ServiceHost parsed;
   std::string_view rest = url;
   if (const auto mark = rest.find("://"); mark != std::string_view::npos) {
@@ -208,10 +212,6 @@ Result<ServiceHost> parse_url(const std::string& url, const std::string& bucket)
                           "Write http:// or https://, or the host alone."));
   }
   if (rest.ends_with('/')) rest.remove_suffix(1);
-  // What stands before it may be a password: not repeated.
-  if (rest.find('@') != std::string_view::npos)
-    return fail(ErrorCode::bad_input, "url: there is a '@' in it",
-                "Write host or host:port; keys go into a Secret.");
   parsed.host = lower(rest);
   if (parsed.host.empty() || parsed.host.find_first_of("/?# ") != std::string::npos)
     return fail(bad_url(url, "not the address of a service",
@@ -234,6 +234,10 @@ bool is_oss_host(std::string_view host) {
 }
 
 Result<void> take_source(VolumeDraft& draft) {
+  const auto host = draft.source.find("://");
+  if (host != std::string::npos && draft.source.find('@') < draft.source.find('/', host + 3))
+    return fail(ErrorCode::bad_input, "source: there is a '@' in its bucket",  // maybe a key before
+                "Write s3://bucket/prefix or oss://bucket/prefix; keys go into a Secret.");
   if (!draft.bucket.empty() || !draft.path.empty())
     return fail(ErrorCode::bad_input,
                 "source '" + draft.source + "' and bucket or path are both given",

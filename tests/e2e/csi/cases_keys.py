@@ -30,6 +30,45 @@ def wrong_keys(rig):
     volume.take_away()
 
 
+def a_secret_that_is_mended(rig):
+    """a publish with wrong keys, or with an empty secret, succeeds as soon as the secret is right"""
+    for name, before in (("mended", WRONG), ("filled", {}), ("blank", {"akId": "", "akSecret": " "})):
+        volume = rig.volume(name, rig.dataset("/part-6"), secrets=before)
+        expect(volume.stage(), "OK")
+        for _ in range(2):
+            answer = volume.publish()
+            assert answer.code in ("PERMISSION_DENIED", "UNAUTHENTICATED"), answer
+            assert not os.path.exists(volume.target()), "a plain directory in place of a mount"
+        volume.secrets = KEYS  # kubelet publishes again; it does not stage again
+        until_ok(volume.publish)
+        same(f"{rig.lab}/buckets-main/b/part-6", volume.target())
+        volume.take_away()
+
+
+def keys_by_stage_and_publish(rig):
+    """keys by stage and by publish: those that came last are used, and a wrong stage spoils nothing"""
+    rig.start_bucket("both", keys=(("lab-key", "lab-hush-secret"), NEW))
+    folder = f"{rig.lab}/buckets-both/b"
+    os.makedirs(folder)
+    for number in range(20):
+        with open(f"{folder}/{number}", "wb") as file:
+            file.write(os.urandom(3000))
+    context = {"bucket": "b", "url": rig.bucket_urls["both"], "noPrefetch": "true"}
+    volume = rig.volume("both", context, stage_secrets=KEYS, secrets=dict(zip(("akId", "akSecret"), NEW))).bring()
+    rig.write_keys("both", NEW)
+    until(lambda: readable(folder, volume, 19), 30, "a file under the later keys")
+    same(folder, volume.target())
+    volume.take_away()
+
+
+def readable(folder, volume, number):
+    try:
+        with open(f"{volume.target()}/{number}", "rb") as shown, open(f"{folder}/{number}", "rb") as original:
+            return shown.read() == original.read()
+    except OSError:
+        return False
+
+
 def a_missing_bucket(rig):
     """a missing bucket is not found"""
     volume = rig.volume("missing", {"bucket": "nowhere", "url": rig.bucket_urls["main"]}, stage_secrets=KEYS)
@@ -177,6 +216,6 @@ def names_calls_to_the_agent(rig):
     assert last in ids, (last, sorted(ids)[-3:])
 
 
-CASES = [wrong_keys, a_missing_bucket, a_service_that_is_away, every_spelling_of_a_secret, a_public_bucket,
+CASES = [wrong_keys, a_secret_that_is_mended, keys_by_stage_and_publish, a_missing_bucket, a_service_that_is_away, every_spelling_of_a_secret, a_public_bucket,
          rotated_keys, inline_volumes, inline_volumes_without_keys, a_failed_inline_volume, the_nodes_keys,
          tells_no_secrets, names_calls_to_the_agent]

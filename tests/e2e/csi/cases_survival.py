@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from rig import KEYS, drop_caches, expect, same, until, until_ok
+from rig import KEYS, Client, drop_caches, expect, same, until, until_ok
 
 
 def begin(rig):
@@ -91,6 +91,61 @@ def dies_while_pods_read(rig):
     volume.take_away("pod-1", "pod-2")
 
 
+def whole_lives_under_deaths(rig, seconds=8):
+    """volumes come and go while driver, agent, keepers and servers are killed all the time: nothing final, nothing lost"""
+    failures, lives = [], []
+    ending = time.monotonic() + seconds
+
+    def live(number):
+        volume = rig.volume(f"busy-{number}", rig.dataset(f"/part-{number}"), secrets=KEYS, stage_secrets=KEYS if number % 2 else {})
+        volume.client = Client(rig.endpoint)
+        pods = [f"pod-{number}-{pod}" for pod in range(2)]
+        try:
+            while time.monotonic() < ending:
+                until_ok(volume.stage, 60)
+                for pod in pods:
+                    until_ok(lambda pod=pod: volume.publish(pod), 60)
+                    until(lambda pod=pod: os.path.ismount(volume.target(pod)), 30, "the mount")
+                    same(f"{rig.lab}/buckets-main/b/part-{number}", volume.target(pod))
+                for pod in pods:
+                    until_ok(lambda pod=pod: volume.unpublish(pod), 60)
+                    assert not os.path.lexists(volume.target(pod)), "the target is still there"
+                until_ok(volume.unstage, 60)
+                lives.append(number)
+        except BaseException as error:  # a thread's assertion
+            failures.append((number, error))
+    threads = [threading.Thread(target=live, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    generator = random.Random(7)
+    while any(thread.is_alive() for thread in threads) and time.monotonic() < ending:
+        death = generator.choice(("driver", "agent", "agent", "keeper_pid", "server_pid"))
+        if death == "driver":
+            rig.driver.end(signal.SIGKILL)
+            rig.start_driver("--stage-wait", "20", "--http-address", "127.0.0.1:0")
+        elif death == "agent":
+            rig.agent.end(signal.SIGKILL)
+            rig.start_agent()
+        else:
+            kill_one(rig, death, generator)
+        time.sleep(generator.random() / 2)  # tidy-ok: deaths at any moment
+    for thread in threads:
+        thread.join(120)
+    assert not failures, failures
+    assert len(set(lives)) == len(threads), lives
+    assert not [path for path in rig.mounts() if "busy-" in path], rig.mounts()
+
+
+def kill_one(rig, what, generator):
+    mounts = [mount for mount in rig.status() if mount.get(what)]
+    if not mounts:
+        return
+    try:
+        os.kill(generator.choice(mounts)[what], signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended
+
+
 def stats_of_a_hanging_server(rig):
     """stats answer at once while the server hangs, and say so"""
     volume = rig.volume("hanging", rig.dataset(), secrets=KEYS).bring()
@@ -153,5 +208,5 @@ def nothing_is_left(rig):
     assert not left, left
 
 
-CASES = [dies_while_pods_read, stats_of_a_hanging_server, the_agent_is_away, unpublish_of_a_dead_mount,
+CASES = [dies_while_pods_read, whole_lives_under_deaths, stats_of_a_hanging_server, the_agent_is_away, unpublish_of_a_dead_mount,
          nothing_is_left]

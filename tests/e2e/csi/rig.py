@@ -50,6 +50,7 @@ class Client:
     def __init__(self, endpoint, authority="localhost"):
         self.channel = grpc.insecure_channel(
             f"unix:{endpoint}", options=[("grpc.default_authority", authority),
+                                         ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
                                          ("grpc.initial_reconnect_backoff_ms", 100),
                                          ("grpc.max_reconnect_backoff_ms", 200)])
 
@@ -178,8 +179,8 @@ class Rig:
     def probe(self):
         return self.call("Probe", csi_pb2.ProbeRequest(), timeout=10)
 
-    def volume(self, name, context, secrets=None, stage_secrets=None, mode=3, **mount):
-        return Volume(self, name, context, secrets or {}, stage_secrets or {}, mode, mount)
+    def volume(self, name, context, secrets=None, stage_secrets=None, mode=3, folder=None, **mount):
+        return Volume(self, name, context, secrets or {}, stage_secrets or {}, mode, mount, folder or name)
 
     def dataset(self, path="/data", bucket="main", **more):
         return {"bucket": "b", "url": self.bucket_urls[bucket], "path": path, **more}
@@ -250,11 +251,15 @@ class Rig:
 class Volume:
     """A PersistentVolume, or an inline one, as kubelet would handle it."""
 
-    def __init__(self, rig, name, context, secrets, stage_secrets, mode, mount):
+    def __init__(self, rig, name, context, secrets, stage_secrets, mode, mount, folder):
         self.rig, self.name, self.context = rig, name, context
         self.secrets, self.stage_secrets, self.mode, self.mount = secrets, stage_secrets, mode, mount
-        self.staging = f"{rig.lab}/stage/{name}/globalmount"
-        self.targets = []
+        self.folder = folder  # of its paths
+        self.staging = f"{rig.lab}/stage/{folder}/globalmount"
+        self.client = None  # its own, or the rig's
+
+    def call(self, rpc, request, timeout=100):
+        return (self.client or self.rig.client).call(rpc, request, timeout)
 
     def capability(self):
         return csi_pb2.VolumeCapability(
@@ -274,26 +279,26 @@ class Volume:
             "secrets": self.secrets, "volume_context": self.context, **other})
 
     def target(self, pod="pod-1"):
-        return f"{self.rig.pods}/{pod}/{self.name}/mount"
+        return f"{self.rig.pods}/{pod}/{self.folder}/mount"
 
     def stage(self, timeout=100, **other):
         os.makedirs(self.staging, exist_ok=True)
-        return self.rig.call("NodeStageVolume", self.stage_request(**other), timeout)
+        return self.call("NodeStageVolume", self.stage_request(**other), timeout)
 
     def publish(self, pod="pod-1", timeout=100, **other):
         os.makedirs(os.path.dirname(self.target(pod)), exist_ok=True)
-        return self.rig.call("NodePublishVolume", self.publish_request(pod, **other), timeout)
+        return self.call("NodePublishVolume", self.publish_request(pod, **other), timeout)
 
     def unpublish(self, pod="pod-1"):
-        return self.rig.call("NodeUnpublishVolume", csi_pb2.NodeUnpublishVolumeRequest(
+        return self.call("NodeUnpublishVolume", csi_pb2.NodeUnpublishVolumeRequest(
             volume_id=self.name, target_path=self.target(pod)))
 
     def unstage(self):
-        return self.rig.call("NodeUnstageVolume", csi_pb2.NodeUnstageVolumeRequest(
+        return self.call("NodeUnstageVolume", csi_pb2.NodeUnstageVolumeRequest(
             volume_id=self.name, staging_target_path=self.staging))
 
     def stats(self, pod="pod-1", path=None, timeout=20):
-        return self.rig.call("NodeGetVolumeStats", csi_pb2.NodeGetVolumeStatsRequest(
+        return self.call("NodeGetVolumeStats", csi_pb2.NodeGetVolumeStatsRequest(
             volume_id=self.name, volume_path=path or self.target(pod)), timeout)
 
     def bring(self, *pods):

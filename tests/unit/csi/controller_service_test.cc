@@ -8,6 +8,7 @@
 
 #include "csi/identity_service.h"
 #include "csi/limits.h"
+#include "csi/request_checks.h"
 #include "fake_agent.h"
 
 namespace shoal::csi {
@@ -121,6 +122,21 @@ TEST_F(controller, gives_long_names_ids_that_fit_and_differ) {
   v1::DeleteVolumeRequest remove;
   remove.set_volume_id(one->volume().volume_id());
   EXPECT_TRUE(service_.remove(remove, call_));
+}
+
+TEST_F(controller, gives_odd_names_ids_that_a_node_takes) {
+  for (const char* name : {"daten für heute", "数据", "a\tb", "a\nb", "a b c", "\"'$(id)"}) {
+    const auto made = service_.create(create_request(name), call_);
+    ASSERT_TRUE(made) << name << ": " << made.error().message;
+    EXPECT_TRUE(check_text("volume_id", made->volume().volume_id())) << name;
+  }
+  for (const std::string& name : {std::string("a\0b", 3), std::string("a\x01"), std::string("a\x7f"),
+                                 std::string("a\xc2\x85")}) {
+    const auto made = service_.create(create_request(name), call_);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, StatusCode::invalid_argument);
+    EXPECT_NE(made.error().message.find("name"), std::string::npos);
+  }
 }
 
 TEST_F(controller, remembers_a_bounded_number_of_names) {

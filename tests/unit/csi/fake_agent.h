@@ -22,6 +22,9 @@ class FakeAgent {
   // When set, every call fails with it.
   std::optional<Error> down;
   std::optional<Error> publish_fails;
+  std::optional<Error> detach_fails;
+  // As the agent does: a volume that was attached without keys takes none until it is detached.
+  bool refuses_later_keys = false;
   // Called at the begin of attach, outside the lock.
   std::function<void()> on_attach = [] {};
 
@@ -93,6 +96,8 @@ class FakeAgent {
     agent::VolumeReport& report = at->second;
     if (!is_new && report.spec != request.spec)
       return fail(ErrorCode::precondition, "volume " + request.id + " is attached otherwise");
+    if (!is_new && refuses_later_keys && request.keys && !keys.contains(request.id))
+      return fail(ErrorCode::precondition, "volume " + request.id + " uses the node's own keys");
     report.id = request.id;
     report.spec = request.spec;
     report.staging_path = request.staging_path;
@@ -105,6 +110,7 @@ class FakeAgent {
   }
   Result<void> detach(const std::string& id) {
     notes_.push_back("detach " + id);
+    if (detach_fails) return fail(*detach_fails);
     const auto at = volumes.find(id);
     if (at == volumes.end()) return {};
     if (!at->second.targets.empty())

@@ -470,6 +470,120 @@ TEST_F(node_service, pods_of_other_groups_are_refused_what_they_could_not_read) 
   EXPECT_NE(answer.error().message.find("group 100"), std::string::npos);
 }
 
+TEST_F(node_service, pods_with_and_without_a_group_share_a_mount) {
+  const auto request = [](const std::string& group, const char* target, const char* umask) {
+    auto publish = publish_request({}, target);
+    (*publish.mutable_volume_context())["umask"] = umask;
+    publish.mutable_volume_capability()->mutable_mount()->set_volume_mount_group(group);
+    return publish;
+  };
+  for (const char* umask : {"022", "077"}) {
+    agent_.volumes.clear();
+    EXPECT_CODE(service_.publish(request("100", "/pods/1/mount", umask), call_), StatusCode::ok);
+    // Root, or nobody: it loses nothing by the other pod's group.
+    EXPECT_CODE(service_.publish(request("", "/pods/2/mount", umask), call_), StatusCode::ok);
+    EXPECT_EQ(agent_.volumes.at("v").spec.gid, 100u);
+  }
+  agent_.volumes.clear();
+  EXPECT_CODE(service_.publish(request("", "/pods/2/mount", "022"), call_), StatusCode::ok);
+  EXPECT_CODE(service_.publish(request("100", "/pods/1/mount", "022"), call_), StatusCode::ok);
+  agent_.volumes.clear();
+  EXPECT_CODE(service_.publish(request("", "/pods/2/mount", "077"), call_), StatusCode::ok);
+  const auto answer = service_.publish(request("100", "/pods/1/mount", "077"), call_);
+  EXPECT_CODE(answer, StatusCode::failed_precondition);
+  EXPECT_NE(answer.error().message.find("Give the pods one fsGroup"), std::string::npos);
+}
+
+TEST_F(node_service, a_volume_with_a_group_of_its_own_is_the_same_to_all_pods) {
+  const auto request = [](const std::string& group, const char* target) {
+    auto publish = publish_request({}, target);
+    (*publish.mutable_volume_context())["umask"] = "077";
+    (*publish.mutable_volume_context())["gid"] = "7";
+    publish.mutable_volume_capability()->mutable_mount()->set_volume_mount_group(group);
+    return publish;
+  };
+  EXPECT_CODE(service_.publish(request("", "/pods/1/mount"), call_), StatusCode::ok);
+  EXPECT_CODE(service_.publish(request("100", "/pods/2/mount"), call_), StatusCode::ok);
+  EXPECT_EQ(agent_.volumes.at("v").spec.umask, "0077");
+}
+
+// ---- calls that come again when something has changed
+
+TEST_F(node_service, a_volume_that_failed_without_keys_gets_those_that_come_later) {
+  // The agent's contract: a volume keeps to the node's own keys until it is detached.
+  agent_.bring_up = [&](const auto& request, VolumeReport& report) {
+    report.phase = request.keys ? VolumePhase::ready : VolumePhase::failed;
+    if (!request.keys) report.error = Error(ErrorCode::permission, "no keys");
+  };
+  agent_.refuses_later_keys = true;
+  EXPECT_CODE(service_.stage(stage_request({}), call_), StatusCode::ok);
+  EXPECT_CODE(service_.publish(publish_request(), call_), StatusCode::permission_denied);
+  // kubelet does not stage again.
+  EXPECT_CODE(service_.publish(publish_request(kKeys), call_), StatusCode::ok);
+  EXPECT_EQ(agent_.keys.at("v"), "id");
+}
+
+TEST_F(node_service, a_volume_that_is_shown_is_never_replaced) {
+  EXPECT_CODE(service_.publish(publish_request(), call_), StatusCode::ok);
+  agent_.volumes.at("v").phase = VolumePhase::failed;
+  auto other = publish_request({}, "/pods/2/mount");
+  (*other.mutable_volume_context())["cacheSize"] = "1G";
+  EXPECT_CODE(service_.publish(other, call_), StatusCode::already_exists);
+  EXPECT_EQ(agent_.volumes.at("v").targets.size(), 1u);
+}
+
+TEST_F(node_service, a_repeated_publish_means_what_it_meant_to_an_older_driver) {
+  EXPECT_CODE(service_.publish(publish_request(kKeys), call_), StatusCode::ok);
+  // As if an older driver had read the same attributes otherwise.
+  agent_.volumes.at("v").spec.cache_size = "77G";
+  const StringMap rotated{{"akId", "id2"}, {"akSecret", "secret2"}};
+  EXPECT_CODE(service_.publish(publish_request(rotated), call_), StatusCode::ok);
+  EXPECT_EQ(agent_.keys.at("v"), "id2");
+}
+
+TEST_F(node_service, a_failure_that_cannot_be_undone_is_not_final) {
+  agent_.bring_up = [](const auto&, VolumeReport& report) {
+    report.phase = VolumePhase::failed;
+    report.error = Error(ErrorCode::not_found, "no such bucket");
+  };
+  agent_.detach_fails = Error(ErrorCode::unavailable, "unmount v: it is busy");
+  for (const bool is_inline : {false, true}) {
+    const auto message = [&]() -> std::string {
+      if (is_inline) {
+        const auto answer = service_.publish(inline_request(), call_);
+        EXPECT_CODE(answer, StatusCode::unavailable);
+        return answer.error().message;
+      }
+      const auto answer = service_.stage(stage_request(), call_);
+      EXPECT_CODE(answer, StatusCode::unavailable);
+      return answer.error().message;
+    }();
+    EXPECT_NE(message.find("no such bucket"), std::string::npos) << message;
+    EXPECT_NE(message.find("it is busy"), std::string::npos) << message;
+  }
+  agent_.detach_fails.reset();
+  EXPECT_CODE(service_.stage(stage_request(), call_), StatusCode::not_found);
+  EXPECT_TRUE(agent_.volumes.empty());
+}
+
+TEST_F(node_service, paths_are_given_to_the_agent_in_its_form) {
+  auto request = publish_request(kKeys, "//pods/./1//mount/");
+  request.set_staging_target_path("/stage//v/");
+  EXPECT_CODE(service_.publish(request, call_), StatusCode::ok);
+  EXPECT_EQ(agent_.volumes.at("v").targets.at(0).path.string(), "/pods/1/mount");
+  EXPECT_EQ(agent_.volumes.at("v").staging_path.string(), "/stage/v");
+  EXPECT_CODE(service_.publish(publish_request(kKeys), call_), StatusCode::ok);
+  v1::NodeGetVolumeStatsRequest stats;
+  stats.set_volume_id("v");
+  stats.set_volume_path("/pods/1/mount/");
+  EXPECT_CODE(service_.stats(stats, call_), StatusCode::ok);
+  v1::NodeUnpublishVolumeRequest unpublish;
+  unpublish.set_volume_id("v");
+  unpublish.set_target_path("/pods/1/mount/");
+  EXPECT_CODE(service_.unpublish(unpublish, call_), StatusCode::ok);
+  EXPECT_TRUE(agent_.volumes.at("v").targets.empty());
+}
+
 // ---- questions
 
 TEST_F(node_service, stats_are_what_the_agent_knows) {

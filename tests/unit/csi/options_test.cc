@@ -31,14 +31,42 @@ TEST(other_options, are_lists_behind_a_dash_o) {
 }
 
 TEST(other_options, that_are_malformed_are_refused_with_the_part_that_is) {
-  for (const char* text : {"allow_other", "-o a b", "-o", "-o a -o", "--umask=022", "-o -o a",
-                           "-o =3", "-o a,=b", "-x a"}) {
+  const std::vector<std::pair<const char*, const char*>> cases{
+      {"allow_other", "'allow_other' does not follow a -o"},
+      {"-o a b", "'b' does not follow a -o"},
+      {"-o", "nothing follows the last -o"},
+      {"-o a -o", "nothing follows the last -o"},
+      {"--umask=022", "'--umask=...' does not follow a -o"},
+      {"-o -o a", "'-o' follows a -o"},
+      {"-o =3", "'=...' has no name"},
+      {"-o a,=b", "'=...' has no name"},
+      {"-x a", "'-x' does not follow a -o"}};
+  for (const auto& [text, why] : cases) {
     const auto options = parse_other_options(text);
     ASSERT_FALSE(options) << text;
     EXPECT_EQ(options.error().code(), ErrorCode::bad_input);
-    EXPECT_NE(options.error().message().find(text), std::string::npos) << options.error().message();
+    EXPECT_EQ(options.error().message(), std::string("options: ") + why);
     EXPECT_FALSE(options.error().remedy().empty());
   }
+}
+
+TEST(other_options, that_are_malformed_are_not_repeated_with_their_values) {
+  for (const char* text : {"secret_key=HUSH", "-o secret_key=HUSH b", "-o a -x=HUSH", "-o =HUSH"}) {
+    const auto options = parse_other_options(text);
+    ASSERT_FALSE(options) << text;
+    EXPECT_EQ(options.error().to_string().find("HUSH"), std::string::npos)
+        << options.error().to_string();
+  }
+}
+
+TEST(other_options, keep_commas_between_quotation_marks) {
+  EXPECT_EQ(shown(parse_other_options(R"(-o context="s0:c1,c2",ro)")), "context=s0:c1,c2 ro");
+  EXPECT_EQ(shown(parse_other_options(R"(-o a="b,c)")), R"(a="b c)");
+  EXPECT_EQ(shown(parse_other_options(R"(-o a="",b=")")), R"(a b=")");
+  const std::vector<std::string> kubelets{
+      R"(context="system_u:object_r:container_file_t:s0:c1,c2")"};
+  EXPECT_EQ(shown(parse_mount_flags(kubelets)),
+            "context=system_u:object_r:container_file_t:s0:c1,c2");
 }
 
 TEST(mount_flags, are_lists_or_names_with_values) {
@@ -76,58 +104,63 @@ TEST(meanings, of_options_that_shoal_has_too) {
   EXPECT_EQ(meaning("max-cache-size", "512"), "cachesize=512M");
   EXPECT_EQ(meaning("file-mode", "0440"), "filemode=0440");
   EXPECT_EQ(meaning("cache_size", "9G"), "cachesize=9G");
+  EXPECT_EQ(meaning("cache-size", "2048"), "cachesize=2048M");
+  EXPECT_EQ(meaning("buffer-size", "300"), "buffersize=300M");
+  EXPECT_EQ(meaning("cacheSize", "10737418240"), "cachesize=10737418240");
+  EXPECT_EQ(meaning("host", "https://h"), "url=https://h");
+  EXPECT_EQ(meaning("oss_bucket", "b"), "bucket=b");
+  EXPECT_EQ(meaning("subdomain"), "addressing=virtual");
   EXPECT_EQ(meaning("direct"), "directmode=true");
   EXPECT_EQ(meaning("no-prefetch"), "noprefetch=true");
 }
 
 TEST(meanings, of_options_that_are_so_anyway) {
-  for (const char* name : {"allow_other", "allow-other", "ro", "read-only", "nosuid", "noatime",
-                           "_netdev", "defaults", "default_permissions"})
+  for (const char* name :
+       {"allow_other", "allow-other", "ro", "read-only", "nosuid", "noatime", "_netdev", "defaults",
+        "default_permissions", "noexec", "x-systemd.mount-timeout", "X-mount.mkdir", "comment"})
     EXPECT_EQ(meaning(name), "satisfied") << name;
 }
 
 TEST(meanings, of_options_without_an_effect) {
-  for (const char* name : {"kernel_cache",
-                           "parallel_count",
-                           "max_multireq",
-                           "max_stat_cache_size",
-                           "direct_read",
-                           "use_cache",
-                           "ensure_diskfree",
-                           "multipart_size",
-                           "retries",
-                           "connect_timeout",
-                           "dbglevel",
-                           "curldbg",
-                           "passwd_file",
-                           "no_check_certificate",
-                           "listobjectsv2",
-                           "nonempty",
-                           "attr_timeout",
-                           "close_to_open",
-                           "total_mem_limit",
-                           "prefetch_concurrency",
-                           "allow-delete",
-                           "allow-overwrite",
-                           "incremental-upload",
-                           "metadata-ttl",
-                           "cache",
-                           "read-part-size",
-                           "max-threads",
-                           "requester-pays",
-                           "stat_cache_expire",
-                           "enable_noobj_cache",
-                           "mp_umask",
-                           "rw",
-                           "storage_class",
-                           "iam_role",
-                           "suid",
-                           "log_level",
-                           "big_writes",
-                           "readdirplus",
-                           "upload_concurrency",
-                           "noxmlns"})
+  for (const char* name :
+       {"kernel_cache", "parallel_count", "max_multireq", "max_stat_cache_size", "direct_read",
+        "use_cache", "ensure_diskfree", "multipart_size", "retries", "connect_timeout", "dbglevel",
+        "curldbg", "passwd_file", "no_check_certificate", "listobjectsv2", "nonempty",
+        "attr_timeout", "close_to_open", "total_mem_limit", "prefetch_concurrency", "allow-delete",
+        "allow-overwrite", "incremental-upload", "metadata-ttl", "cache", "read-part-size",
+        "max-threads", "requester-pays", "stat_cache_expire", "enable_noobj_cache", "mp_umask",
+        "rw", "storage_class", "iam_role", "suid", "log_level", "big_writes", "readdirplus",
+        "upload_concurrency", "noxmlns",
+        // s3fs and ossfs 1
+        "nodnscache", "nosscache", "nomixupload", "noua", "use_xattr", "ecs", "use_session_token",
+        "no_time_stamp_msg", "set_check_cache_sigusr1", "servicepath", "upload_traffic_limit",
+        "download_traffic_limit", "direct_read_prefetch_chunks", "direct_read_backward_chunks",
+        // ossfs 2
+        "log_file_max_size", "log_file_max_count", "negative_timeout", "upload_buffer_size",
+        "enable_appendable_object", "ram_role",
+        // mountpoint-s3
+        "cache-express", "expected-bucket-owner", "maximum-throughput-gbps", "otlp-endpoint",
+        "foreground",
+        // GeeseFS, JuiceFS
+        "memory-limit", "entry-limit", "no-preload-dir", "part-sizes", "stat-cache-ttl",
+        "fsync-on-close", "writeback", "attr-cache", "cache-dir", "io-retries", "max-uploads",
+        // mount itself
+        "context", "exec", "atime", "dirsync"})
     EXPECT_EQ(meaning(name), "ignored") << name;
+}
+
+TEST(meanings, of_options_that_would_weaken_something_are_told_as_they_are) {
+  const auto instead = [](const char* name) {
+    const OptionMeaning meaning = meaning_of({name, ""});
+    const auto* ignored = std::get_if<Ignored>(&meaning);
+    return ignored == nullptr ? std::string() : std::string(ignored->instead);
+  };
+  EXPECT_NE(instead("expected-bucket-owner").find("bucket"), std::string::npos);
+  EXPECT_NE(instead("no_check_certificate").find("always checked"), std::string::npos);
+  EXPECT_NE(instead("exec").find("none can be executed"), std::string::npos);
+  EXPECT_NE(instead("context").find("no SELinux labels"), std::string::npos);
+  EXPECT_NE(instead("use_xattr").find("metadata"), std::string::npos);
+  EXPECT_NE(instead("multipart_size").find("read-only"), std::string::npos);
 }
 
 TEST(meanings, of_options_nobody_knows) {

@@ -416,8 +416,18 @@ TEST(keys, are_never_repeated_in_texts) {
     EXPECT_NE(text, "accepted");
     EXPECT_EQ(text.find("HUSH"), std::string::npos) << text;
   }
-  for (const std::string& warning : with({{"akId", "HUSH"}, {"akSecret", "HUSH"}}).warnings)
-    EXPECT_EQ(warning.find("HUSH"), std::string::npos) << warning;
+  for (const StringMap& attributes :
+       {StringMap{{"url", "ftp://id:HUSH@h"}}, StringMap{{"endpoint", "http://id:HUSH@h"}},
+        StringMap{{"source", "s3://id:HUSH@b/p"}}, StringMap{{"otherOpts", "oss_secret=HUSH"}}}) {
+    const std::string text = refused(attributes);
+    EXPECT_NE(text, "accepted");
+    EXPECT_EQ(text.find("HUSH"), std::string::npos) << text;
+  }
+  for (const StringMap& attributes :
+       {StringMap{{"akId", "HUSH"}, {"akSecret", "HUSH"}}, StringMap{{"accessKeySecret", "HUSH"}},
+        StringMap{{"otherOpts", "-o oss_access_key_secret=HUSH,secret_key=HUSH"}}})
+    for (const std::string& warning : with(attributes).warnings)
+      EXPECT_EQ(warning.find("HUSH"), std::string::npos) << warning;
 }
 
 TEST(keys, are_not_needed_for_a_public_bucket) {
@@ -456,6 +466,10 @@ TEST(group, that_the_volume_names_counts_more) {
   EXPECT_EQ(volume.spec.gid, 5u);
   EXPECT_FALSE(volume.gid_of_pod);
   EXPECT_EQ(volume.warnings, Lines{"gid 5 is shown, not the pod's fsGroup 7"});
+  // The modes, too, are those the volume names: the same for every pod.
+  const auto masked =
+      good({.attributes = {{"source", "s3://b/p"}, {"gid", "5"}, {"umask", "077"}}, .group = "7"});
+  EXPECT_EQ(masked.spec.umask, "0077");
 }
 
 TEST(group, that_is_no_number_is_refused) {
