@@ -185,7 +185,7 @@ int run_mount(const MountFlags& flags, const Io& io) {
   if (!mount) {
     complain(io, mount.error());
     if (mount.error().code() == ErrorCode::canceled)
-      complain(io, "nothing is mounted; what was listed so far is kept for the next try");
+      remark(io, "nothing is mounted; what was listed so far is kept for the next try");
     return kExitFailed;
   }
   fmt::print(io.out, "{} on {} ({})\n", mount->source, mount->mount_point.string(), mount->carrier);

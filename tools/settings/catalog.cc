@@ -10,6 +10,9 @@
 namespace shoal::tools {
 namespace {
 
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
+
 constexpr std::array kEnvironmentSettings = {
     EnvironmentSetting{
         "volumes", "SHOAL_VOLUMES", "/var/lib/shoal/volumes; ~/.cache/shoal when not root",
@@ -20,9 +23,10 @@ constexpr std::array kEnvironmentSettings = {
                        "/run/shoal; $XDG_RUNTIME_DIR/shoal when not root",
                        "Directory of sockets and of the state of live mounts"},
     EnvironmentSetting{"log-format", "SHOAL_LOG_FORMAT", "text",
-                       "How log lines are written: text or json"},
+                       "How log lines are written: text or json", kLogFormats},
     EnvironmentSetting{"log-level", "SHOAL_LOG_LEVEL", "info",
-                       "Least important log lines that are written: debug, info, warning or error"},
+                       "Least important log lines that are written: debug, info, warning or error",
+                       kLogLevels},
 };
 
 struct PerCall {
