@@ -215,8 +215,11 @@ bool takes_several(const CLI::Option& option) {
 
 std::string value_type(const CLI::Option& option) {
   if (is_flag(option)) return {};
-  // Behind the colon stands what validators say of themselves.
   const std::string type = option.get_type_name();
+  constexpr std::string_view kPort = ":PORT";  // of an address
+  if (const auto port = type.find(kPort); port != std::string::npos)
+    return type.substr(0, port + kPort.size());
+  // Behind any other colon stands what validators say of themselves.
   return type.substr(0, type.find(':'));
 }
 

@@ -183,6 +183,13 @@ TEST_F(Settings, what_is_said_twice_is_refused) {
   EXPECT_EQ(problems("region = \"x\"\n[mount]\nregion = \"x\"\n[\"s3://b\"]\nregion = \"x\""), "");
 }
 
+TEST_F(Settings, the_word_for_a_value_is_whole) {
+  CLI::App& mount = *find_command(*app_, "mount");
+  EXPECT_EQ(value_type(*find_setting(mount, "metrics-address")), "[HOST]:PORT");
+  EXPECT_EQ(value_type(*find_setting(mount, "log-level")), "LEVEL") << "without its choices";
+  EXPECT_NE(mount.help().find("--metrics-address [HOST]:PORT"), std::string::npos);
+}
+
 TEST_F(Settings, a_port_is_of_one_process) {
   EXPECT_NE(problems("metrics-address = \":1\"").find("could not listen"), std::string::npos);
   EXPECT_NE(problems("[mount]\nmetrics-address = \":1\"").find("could not listen"),
