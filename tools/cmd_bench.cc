@@ -119,7 +119,7 @@ int run_bench_command(const BenchFlags& flags, const Io& io) {
       complain(io, Error(written.error()).with_context("--html"));
       return kExitFailed;
     }
-    complain(io, "report written to " + flags.html.string());
+    remark(io, "report written to " + flags.html.string());
   }
   return is_whole(*report) ? kExitOk : kExitFailed;
 }

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "settings/check.h"
 #include "settings/use.h"
+#include "settings/value.h"
 
 namespace shoal::tools {
 namespace {
@@ -32,7 +33,8 @@ struct Section {
 
 std::string joined(const std::vector<std::string>& values) {
   std::string text;
-  for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
+  for (const std::string& value : values)
+    text += (text.empty() ? "" : ", ") + without_password(value);
   return text;
 }
 
@@ -88,7 +90,7 @@ Json json_of(const std::vector<Section>& sections) {
       if (setting.values.empty())
         json["value"] = nullptr;
       else if (setting.values.size() == 1)
-        json["value"] = setting.values.front();
+        json["value"] = without_password(setting.values.front());
       else
         json["value"] = setting.values;
       json["from"] = name_of(setting.from);
@@ -116,20 +118,34 @@ std::vector<CLI::App*> leaves_of(CLI::App& command) {
   return below;
 }
 
+// Whether a command's setting says no more than one of every program, like the level of logs.
+bool is_among(const std::vector<ResolvedSetting>& every, const ResolvedSetting& setting) {
+  const auto same = std::ranges::find(every, setting.name, &ResolvedSetting::name);
+  return same != every.end() && same->from == setting.from && same->where == setting.where;
+}
+
 Result<std::vector<Section>> sections_of(const ShowFlags& flags, const SettingSources& sources,
                                          CLI::App& scratch) {
   SHOAL_TRY(CLI::App * named, command_of(scratch, flags.command));
   std::vector<std::string> datasets;
   if (!flags.dataset.empty()) datasets.push_back(flags.dataset);
   std::vector<Section> sections{{"", resolve_environment(sources)}};
+  const std::vector<ResolvedSetting> every = sections.front().settings;
   for (CLI::App* command : leaves_of(*named)) {
     SHOAL_TRY(auto settings, resolve_settings(*command, sources, datasets));
-    if (flags.command.empty() && !flags.all)
-      std::erase_if(settings, [](const ResolvedSetting& setting) {
-        return setting.from == SettingFrom::fallback;
+    if (flags.command.empty()) {
+      std::erase_if(settings, [&](const ResolvedSetting& setting) {
+        return (!flags.all && setting.from == SettingFrom::fallback) || is_among(every, setting);
       });
+    }
     sections.push_back({command_path(*command), std::move(settings)});
   }
+  // Who asks for one command is told what holds for it, once.
+  if (sections.size() == 2)
+    std::erase_if(sections.front().settings, [&](const ResolvedSetting& setting) {
+      return std::ranges::find(sections.back().settings, setting.name, &ResolvedSetting::name) !=
+             sections.back().settings.end();
+    });
   return sections;
 }
 

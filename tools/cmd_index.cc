@@ -90,7 +90,7 @@ int run_build(const BuildFlags& flags, const Io& io) {
     if (json) fmt::print(io.out, "{}\n", control::encode_error(result.error()));
     complain(io, result.error());
     if (result.error().code() == ErrorCode::canceled)
-      complain(io, "what was listed so far is kept; run the same command again to go on");
+      remark(io, "what was listed so far is kept; run the same command again to go on");
     return kExitFailed;
   }
   if (json)

@@ -138,7 +138,7 @@ Result<fuse::MountState> mount_target(const MountFlags& flags, const Target& tar
     options.carrier = fuse::Carrier::exact;
   SHOAL_TRY(auto mounted, fuse::mount(options, {program.string(), "keeper"}));
   if (io.stop->load() && !flags.foreground) {
-    // Ctrl-C came while the keeper, which has a session of its own, was mounting.
+    // Ctrl-C came when the keeper had mounted, and was in a session of its own.
     SHOAL_CHECK_OK(fuse::unmount(options.runtime_directory, mount_point, /*force=*/true));
     return fail(ErrorCode::canceled, "mount of " + options.source + ": interrupted");
   }
@@ -185,7 +185,7 @@ int run_mount(const MountFlags& flags, const Io& io) {
   if (!mount) {
     complain(io, mount.error());
     if (mount.error().code() == ErrorCode::canceled)
-      complain(io, "nothing is mounted; what was listed so far is kept for the next try");
+      remark(io, "nothing is mounted; what was listed so far is kept for the next try");
     return kExitFailed;
   }
   fmt::print(io.out, "{} on {} ({})\n", mount->source, mount->mount_point.string(), mount->carrier);

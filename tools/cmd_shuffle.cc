@@ -97,7 +97,7 @@ Result<void> shuffle(ShuffleFlags& flags, const Io& io) {
                     "through all of it",
                 "Name the mount point, the volume or the dataset's URL itself.");
   if (!live.mount && !volume::is_volume(live.target.volume)) {
-    complain(io, "no index of " + live.target.location.to_url() + " yet, building it");
+    remark(io, "no index of " + live.target.location.to_url() + " yet, building it");
     SHOAL_CHECK_OK(
         prepare_with_progress(live.target, image::WriteOptions{}, /*rebuild=*/false, io));
   }
@@ -106,8 +106,8 @@ Result<void> shuffle(ShuffleFlags& flags, const Io& io) {
   if (live.mount && flags.announce) SHOAL_CHECK_OK(announce(live, flags));
   SHOAL_TRY(const std::uint64_t files_empty, print_paths(numbered, flags, io));
   if (files_empty > 0)
-    complain(io, fmt::format("note: {} empty files are left out: they have no place in the order",
-                             grouped(files_empty)));
+    remark(io, fmt::format("note: {} empty files are left out: they have no place in the order",
+                           grouped(files_empty)));
   return {};
 }
 

@@ -53,7 +53,7 @@ Result<std::unique_ptr<Volume>> open_here(const Target& target, const WarmFlags&
   SHOAL_TRY(auto options, flags.read.to_options());
   options.prefetch = PrefetchMode::off;  // what is fetched is what was named
   if (!volume::is_volume(target.volume)) {
-    complain(io, "no index of " + target.location.to_url() + " yet, building it");
+    remark(io, "no index of " + target.location.to_url() + " yet, building it");
     SHOAL_CHECK_OK(prepare_with_progress(target, image::WriteOptions{}, /*rebuild=*/false, io));
   }
   return open_volume(target.volume, {target.config.profile, target.config.credentials_file},

@@ -5,6 +5,8 @@
 #include <sstream>
 #include <vector>
 
+#include "settings/catalog.h"
+
 namespace shoal::tools {
 namespace {
 
@@ -35,9 +37,7 @@ class HelpFormatter : public CLI::Formatter {
 
   std::string make_option_opts(const CLI::Option* option) const override {
     if (option->get_positional() || option->get_type_size() == 0) return {};
-    // Behind the colon stands what a validator says of itself; the description says it better.
-    const std::string type = option->get_type_name();
-    return " " + type.substr(0, type.find(':'));
+    return " " + value_type(*option);
   }
 
   std::string make_option_desc(const CLI::Option* option) const override {

@@ -19,6 +19,16 @@ extern "C" void on_signal(int signal) {
   std::signal(signal, SIG_DFL);  // the second one ends the process
 }
 
+void say(const Io& io, LogLevel level, std::string_view text) {
+  // Who asked for JSON lines reads them by program, all of them.
+  const LogField fields[] = {{"text", text}};
+  const std::string line =
+      log_format() == LogFormat::json
+          ? log_line(LogFormat::json, system_clock().wall_now(), level, "message", fields) + "\n"
+          : "shoal: " + std::string(text) + "\n";
+  std::fwrite(line.data(), 1, line.size(), io.err);
+}
+
 }  // namespace
 
 Io Io::of_process() {
@@ -37,18 +47,15 @@ void catch_signals() {
 }
 
 void complain(const Io& io, std::string_view text) {
-  // Who asked for JSON lines reads them by program, all of them.
-  const LogField fields[] = {{"text", text}};
-  const std::string line = log_format() == LogFormat::json
-                               ? log_line(LogFormat::json, system_clock().wall_now(),
-                                          LogLevel::error, "message", fields) +
-                                     "\n"
-                               : "shoal: " + std::string(text) + "\n";
-  std::fwrite(line.data(), 1, line.size(), io.err);
+  say(io, text.starts_with("warning: ") ? LogLevel::warning : LogLevel::error, text);
 }
 
 void complain(const Io& io, const Error& error) {
   complain(io, error.to_string());
+}
+
+void remark(const Io& io, std::string_view text) {
+  say(io, LogLevel::info, text);
 }
 
 }  // namespace shoal::tools

@@ -30,7 +30,10 @@ struct Io {
 void catch_signals();
 
 // "shoal: " + text + newline on io.err; a log line of the event "message" where those are JSON.
+// Text that begins with "warning: " is of that level there.
 void complain(const Io& io, std::string_view text);
 void complain(const Io& io, const Error& error);
+// The same for what is no trouble: what is being done, where something was written.
+void remark(const Io& io, std::string_view text);
 
 }  // namespace shoal::tools

@@ -6,12 +6,16 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 
 namespace shoal::tools {
 namespace {
 
+constexpr const char* kLevelFlag = "--log-level";
+constexpr const char* kFormatFlag = "--log-format";
 constexpr const char* kLevelVariable = "SHOAL_LOG_LEVEL";
 constexpr const char* kFormatVariable = "SHOAL_LOG_FORMAT";
 
@@ -39,29 +43,23 @@ Result<void> take_format(const std::string& name) {
 }  // namespace
 
 void add_log_flags(CLI::App& command) {
-  const char* group = "Log";
-  const auto add = [&](const char* name, const char* variable,
-                       Result<void> (*take)(const std::string&), const std::string& about) {
-    return command
-        .add_option_function<std::string>(
-            name,
-            [variable, take](const std::string& text) {
-              ignore(take(text), "checked by IsMember");
-              ::setenv(variable, text.c_str(), /*overwrite=*/1);
-            },
-            about + " (default: $" + variable + ", else ")
-        ->group(group);
+  const auto add = [&](const char* name, const std::vector<std::string>& choices, const char* type,
+                       const std::string& about) {
+    command.add_option(name, about)->check(CLI::IsMember(choices))->type_name(type)->group("Log");
   };
-  CLI::Option* level = add("--log-level", kLevelVariable, take_level,
-                           "How much is logged: debug, info, warning, error");
-  level->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->type_name("LEVEL")
-      ->description(level->get_description() + "info)");
-  CLI::Option* format = add("--log-format", kFormatVariable, take_format,
-                            "Log lines as text, or as JSON: text, json");
-  format->check(CLI::IsMember({"text", "json"}))
-      ->type_name("FORMAT")
-      ->description(format->get_description() + "text)");
+  add(kLevelFlag, {"debug", "info", "warning", "error"}, "LEVEL",
+      "How much is logged: debug, info, warning, error (default: $SHOAL_LOG_LEVEL, else info)");
+  add(kFormatFlag, {"text", "json"}, "FORMAT",
+      "Log lines as text, or as JSON: text, json (default: $SHOAL_LOG_FORMAT, else text)");
+}
+
+void take_log_flags(const CLI::App& command) {
+  for (const auto& [flag, variable] :
+       {std::pair(kLevelFlag, kLevelVariable), std::pair(kFormatFlag, kFormatVariable)}) {
+    const CLI::Option* option = command.get_option_no_throw(flag);
+    if (option != nullptr && option->count() > 0)
+      ::setenv(variable, option->as<std::string>().c_str(), /*overwrite=*/1);
+  }
 }
 
 Result<void> take_log_environment() {
@@ -73,8 +71,9 @@ Result<void> take_log_environment() {
       return fail(std::move(used).error().with_context("$" + std::string(variable)));
     return {};
   };
-  SHOAL_CHECK_OK(take(kLevelVariable, take_level));
-  return take(kFormatVariable, take_format);
+  auto level = take(kLevelVariable, take_level);
+  auto format = take(kFormatVariable, take_format);
+  return level ? format : level;
 }
 
 void switch_log_level_on_signal() {

@@ -86,18 +86,21 @@ int run_shoal(int argc, const char* const* argv, const Io& io) {
   // A reader of our output that goes away (`shoal ls | head`) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
   set_environment_from_file({argv, static_cast<std::size_t>(argc)});
-  if (auto taken = take_log_environment(); !taken) {
-    complain(io, taken.error());
-    return kExitUsage;
-  }
+  ignore(take_log_environment(), "said below, once it is known who runs");
   int exit_code = kExitOk;
   const auto app = make_app(io, exit_code);
   // Between parsing and running: what the flags left open.
   app->parse_complete_callback([&] {
     const auto used = use_settings(*app, config_flag_of(*app), scratch_maker(io), io);
-    if (used) return;
-    complain(io, used.error());
-    throw CLI::RuntimeError(kExitUsage);
+    if (!used) {
+      complain(io, used.error());
+      throw CLI::RuntimeError(kExitUsage);
+    }
+    take_log_flags(chosen_command(*app));
+    // Commands with the flags have refused a wrong value by now. The others, like umount, can do
+    // without: a word about logs keeps nobody from unmounting, and no server from being started.
+    if (const auto taken = take_log_environment(); !taken)
+      complain(io, "warning: " + taken.error().to_string());
   });
   try {
     app->parse(argc, argv);

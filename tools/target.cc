@@ -137,7 +137,7 @@ Result<std::unique_ptr<Volume>> open_target(const Target& target, const ReadFlag
   SHOAL_TRY(auto options, flags.to_options());
   const VolumeCredentials credentials{target.config.profile, target.config.credentials_file};
   if (!volume::is_volume(target.volume)) {
-    complain(io, "no index of " + target.location.to_url() + " yet, building it");
+    remark(io, "no index of " + target.location.to_url() + " yet, building it");
     SHOAL_CHECK_OK(prepare_with_progress(target, image::WriteOptions{}, /*rebuild=*/false, io));
   }
   auto opened = open_volume(target.volume, credentials, options);

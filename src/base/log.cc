@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -28,23 +29,6 @@ void append_hex(std::string& line, unsigned char byte, std::string_view prefix) 
   line += kDigits[byte & 15];
 }
 
-void append_text_value(std::string& line, std::string_view value) {
-  const bool quote = value.empty() || value.find_first_of(" \"=\n\t") != std::string_view::npos;
-  if (quote) line += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n')
-      line += "\\n";
-    else if (byte < ' ' || byte == 0x7f)
-      append_hex(line, byte, "\\x");  // a key must not move a terminal's cursor
-    else if (c == '"' || c == '\\')
-      (line += '\\') += c;
-    else
-      line += c;
-  }
-  if (quote) line += '"';
-}
-
 // Bytes of the well-formed UTF-8 sequence at the start of `text`; 0: there is none.
 std::size_t utf8_length(std::string_view text) {
   const auto at = [&](std::size_t i) {
@@ -65,6 +49,33 @@ std::size_t utf8_length(std::string_view text) {
     return is_tail(1) && is_tail(2) && is_tail(3) && !is_overlong && !is_beyond ? 4 : 0;
   }
   return 0;
+}
+
+// Whether a terminal would obey it: C0, DEL, and C1 as UTF-8.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  return first < ' ' || first == 0x7f ||
+         (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
+}
+
+void append_text_value(std::string& line, std::string_view value) {
+  const bool quote = value.empty() || value.find_first_of(" \"=\n\t") != std::string_view::npos;
+  if (quote) line += '"';
+  while (!value.empty()) {
+    const std::size_t length = utf8_length(value);
+    const auto character = value.substr(0, std::max<std::size_t>(length, 1));
+    const char c = character.front();
+    if (c == '\n')
+      line += "\\n";
+    else if (length == 0 || is_control(character))  // a key must not move a terminal's cursor
+      for (const char byte : character) append_hex(line, static_cast<unsigned char>(byte), "\\x");
+    else if (c == '"' || c == '\\')
+      (line += '\\') += c;
+    else
+      line += character;
+    value.remove_prefix(character.size());
+  }
+  if (quote) line += '"';
 }
 
 void append_json_text(std::string& line, std::string_view value) {

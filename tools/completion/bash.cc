@@ -20,7 +20,9 @@ std::string action_of(const Completion& completion) {
     case Completes::choices:
       return "_shoal_words '" + joined(completion.choices) + "'";
     case Completes::mounts:
-      return "_shoal_mounts";
+      return (completion.choices.empty() ? ""
+                                         : "_shoal_words '" + joined(completion.choices) + "'; ") +
+             std::string("_shoal_mounts");
     case Completes::directories:
       return "compopt -o dirnames";
     case Completes::files:

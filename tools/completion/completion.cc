@@ -41,6 +41,8 @@ Completion argument_completion(CLI::App& app, const CLI::App& command) {
                                                          "bench"};
   const std::string path = command_path(command);
   if (std::ranges::find(kOfMounts, path) != kOfMounts.end()) return {Completes::mounts, {}};
+  if (path == "log-level")
+    return {Completes::mounts, {"debug", "info", "warning", "error", "agent", "all"}};
   if (path == "completion") return {Completes::choices, {"bash", "zsh"}};
   if (path == "config show") {
     Completion names{Completes::choices, {}};

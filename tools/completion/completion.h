@@ -21,7 +21,7 @@ namespace shoal::tools {
 enum class Completes { nothing, files, directories, mounts, choices };
 struct Completion {
   Completes what = Completes::nothing;
-  std::vector<std::string> choices;
+  std::vector<std::string> choices;  // with `mounts`: words that may stand there, too
 };
 // What may stand behind a flag, or in a positional argument of a command.
 [[nodiscard]] Completion value_completion(const CLI::Option& option);

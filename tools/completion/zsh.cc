@@ -21,16 +21,19 @@ std::string quoted(const std::string& text) {
   return result;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
 std::string action_of(const Completion& completion) {
   switch (completion.what) {
-    case Completes::choices: {
-      std::string words;
-      for (const std::string& choice : completion.choices)
-        words += (words.empty() ? "" : " ") + choice;
-      return "(" + words + ")";
-    }
+    case Completes::choices:
+      return "(" + joined(completion.choices) + ")";
     case Completes::mounts:
-      return "_shoal_mounts";
+      // The space in front: without words of _arguments' own behind it.
+      return " _shoal_mounts " + joined(completion.choices);
     case Completes::directories:
       return "_files -/";
     case Completes::files:
@@ -93,9 +96,10 @@ void add_function(CLI::App& app, CLI::App& command, std::string& text) {
 constexpr const char* kHead = R"(#compdef shoal
 # Completion of shoal for zsh, made by `shoal completion zsh`.
 
-# Live mount points, and directories.
+# Live mount points, directories, and the words given.
 _shoal_mounts() {
   local -a mounts
+  (( $# )) && compadd -- "$@"
   mounts=("${(@f)$(shoal completion mounts 2>/dev/null)}")
   (( $#mounts )) && compadd -f -a mounts
   _files -/

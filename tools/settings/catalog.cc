@@ -10,6 +10,9 @@
 namespace shoal::tools {
 namespace {
 
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
+
 constexpr std::array kEnvironmentSettings = {
     EnvironmentSetting{
         "volumes", "SHOAL_VOLUMES", "/var/lib/shoal/volumes; ~/.cache/shoal when not root",
@@ -20,9 +23,10 @@ constexpr std::array kEnvironmentSettings = {
                        "/run/shoal; $XDG_RUNTIME_DIR/shoal when not root",
                        "Directory of sockets and of the state of live mounts"},
     EnvironmentSetting{"log-format", "SHOAL_LOG_FORMAT", "text",
-                       "How log lines are written: text or json"},
+                       "How log lines are written: text or json", kLogFormats},
     EnvironmentSetting{"log-level", "SHOAL_LOG_LEVEL", "info",
-                       "Least important log lines that are written: debug, info, warning or error"},
+                       "Least important log lines that are written: debug, info, warning or error",
+                       kLogLevels},
 };
 
 struct PerCall {
@@ -211,8 +215,11 @@ bool takes_several(const CLI::Option& option) {
 
 std::string value_type(const CLI::Option& option) {
   if (is_flag(option)) return {};
-  // Behind the colon stands what validators say of themselves.
   const std::string type = option.get_type_name();
+  constexpr std::string_view kPort = ":PORT";  // of an address
+  if (const auto port = type.find(kPort); port != std::string::npos)
+    return type.substr(0, port + kPort.size());
+  // Behind any other colon stands what validators say of themselves.
   return type.substr(0, type.find(':'));
 }
 

@@ -24,6 +24,7 @@ struct EnvironmentSetting {
   const char* variable;  // "SHOAL_VOLUMES"
   const char* fallback;  // what holds when it is not set, for people
   const char* help;
+  std::span<const std::string_view> choices = {};  // empty: it is an absolute path
 };
 [[nodiscard]] std::span<const EnvironmentSetting> environment_settings();
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "tools/settings/catalog.h"
+#include "tools/settings/resolve.h"
 #include "tools/settings/value.h"
 
 namespace shoal::tools {
@@ -19,8 +20,15 @@ namespace {
 // One value of these for several datasets would make them overwrite each other.
 constexpr std::array<std::string_view, 5> kOfOneDataset = {"volume", "order", "replay", "record",
                                                            "journal"};
+constexpr const char* kWhereKeysBelong =
+    "Put keys into a file only root can read, in the form of ~/.aws/credentials, and name it: "
+    "credentials-file = \"/etc/shoal/credentials\".";
 constexpr std::array<std::string_view, 7> kSecretWords = {
     "secret", "password", "passwd", "token", "accesskey", "akid", "aksecret"};
+
+// What one host can have once, or one dataset: a port.
+constexpr std::string_view kOfOneProcess = "metrics-address";
+constexpr std::string_view kOneOfItsKind = "agent";  // the command that a host runs once
 
 // How people and other programs spell the names of keys: accessKeyId, AWS_ACCESS_KEY_ID, akId.
 bool names_a_secret(const std::string& name) {
@@ -46,17 +54,25 @@ class Checker {
     entry_ = &entry;
     if (names_a_secret(entry.name)) {
       report(entry.name + ": keys do not belong in this file, which every user may read",
-             "Put them into a file only root can read, in the form of ~/.aws/credentials, and name "
-             "it: credentials-file = \"/etc/shoal/credentials\".");
+             kWhereKeysBelong);
       return;
     }
-    if (!check_dataset() || !check_command()) return;
-    if (is_of_environment()) return check_of_environment();
+    if (has_password(entry.dataset) || std::ranges::any_of(entry.values, has_password)) {
+      report(entry.name + ": a URL with a name or a password in it", kWhereKeysBelong);
+      return;
+    }
+    if (!check_dataset() || !check_command() || !check_once()) return;
+    if (const auto* setting = of_environment()) return check_of_environment(*setting);
     std::vector<CLI::App*> takers;
     for (CLI::App* command : commands_)
       if (is_meant(*command) && find_setting(*command, entry.name) != nullptr)
         takers.push_back(command);
     if (takers.empty()) return report_unknown();
+    if (entry.dataset.empty() && entry.name == kOfOneProcess && entry.command != kOneOfItsKind)
+      return report(
+          entry.name + ": the second process that has it could not listen there",
+          "Put it into a dataset's table ([\"s3://bucket/prefix\"], for its one mount), or "
+          "into [agent].");
     if (entry.dataset.empty() &&
         std::ranges::find(kOfOneDataset, entry.name) != kOfOneDataset.end())
       return report(entry.name + ": one value for all datasets would make them share it",
@@ -100,20 +116,33 @@ class Checker {
     return false;
   }
 
-  // A name may be both: the log of a command, and of all programs.
-  bool is_of_environment() const {
-    return entry_->command.empty() && entry_->dataset.empty() &&
-           std::ranges::any_of(environment_settings(), [&](const EnvironmentSetting& setting) {
-             return entry_->name == setting.name;
-           });
+  // TOML knows nothing of two spellings of one name.
+  bool check_once() {
+    for (const FileEntry& other : file_.entries) {
+      if (&other == entry_) return true;
+      if (other.name != entry_->name || other.command != entry_->command ||
+          !covers(other.dataset, entry_->dataset) || !covers(entry_->dataset, other.dataset))
+        continue;
+      report(entry_->name + ": line " + std::to_string(other.line) + " says it already",
+             "Keep one of the two.");
+      return false;
+    }
+    return true;
   }
 
-  void check_of_environment() {
+  // Null when it is not about all programs. A name may be both: the log of a command, and of all.
+  const EnvironmentSetting* of_environment() const {
+    if (!entry_->command.empty() || !entry_->dataset.empty()) return nullptr;
+    const auto known = environment_settings();
+    const auto found = std::ranges::find(known, entry_->name, &EnvironmentSetting::name);
+    return found == known.end() ? nullptr : &*found;
+  }
+
+  void check_of_environment(const EnvironmentSetting& setting) {
     if (entry_->kind != FileEntry::Kind::text)
       return report(entry_->name + ": it takes text", "Write it in double quotes.");
-    if (!entry_->name.starts_with("log-") && !entry_->values.front().starts_with('/'))
-      report(entry_->name + " = " + entry_->values.front() + ": not an absolute path",
-             "Begin it with /.");
+    const auto good = check_environment_value(setting, entry_->values.front());
+    if (!good) report(good.error().message(), good.error().remedy());
   }
 
   void report_unknown() {

@@ -15,13 +15,6 @@ namespace {
 
 constexpr const char* kDefaultFile = "/etc/shoal/shoal.toml";
 
-// The command that the command line named; `app` itself when it named none.
-CLI::App& chosen_command(CLI::App& app) {
-  CLI::App* command = &app;
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
-  return *command;
-}
-
 bool is_about_shoal(const std::string& path) {
   return path.empty() || path.starts_with("config") || path.starts_with("completion");
 }
@@ -51,6 +44,12 @@ std::optional<std::string> dataset_named(const std::string& argument, const Sett
 }
 
 }  // namespace
+
+CLI::App& chosen_command(CLI::App& app) {
+  CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
 
 SettingsPlace settings_place(const std::string& flag) {
   if (!flag.empty()) return {flag, false};
@@ -95,7 +94,8 @@ void set_environment_from_file(std::span<const char* const> arguments) {
   const auto known = environment_settings();
   const auto resolved = resolve_environment(sources);
   for (std::size_t i = 0; i < known.size(); ++i)
-    if (resolved[i].from == SettingFrom::file && !resolved[i].values.empty())
+    if (resolved[i].from == SettingFrom::file && resolved[i].values.size() == 1 &&
+        check_environment_value(known[i], resolved[i].values.front()))
       set_variable_from_file(known[i].variable, resolved[i].values.front());
 }
 

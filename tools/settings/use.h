@@ -35,9 +35,13 @@ struct SettingsPlace {
 // those of volumes that the file names.
 [[nodiscard]] std::vector<std::string> datasets_of(CLI::App& command, const SettingsFile& file);
 
+// The command that a parsed command line named; `app` itself when it named none.
+[[nodiscard]] CLI::App& chosen_command(CLI::App& app);
+
 // Puts what the file says of environment_settings() into the environment of this process, where it
 // is looked for, and where the processes it starts find it. To be called before the parser is made:
-// defaults of flags are made of it. What is wrong in the file is left for use_settings() to say.
+// defaults of flags are made of it. What is wrong in the file is left out, and for use_settings()
+// to say.
 void set_environment_from_file(std::span<const char* const> arguments);
 
 // Gives the command that was named what the flags left open. Nothing to do for commands about Shoal

@@ -77,7 +77,7 @@ Duration Keeper::next_timeout() const {
 void Keeper::on_server_report() {
   const auto ready = server_->take_report();
   if (ready)
-    log_event(LogLevel::info, "server.ready", {{"pid", std::to_string(server_->id().pid)}});
+    log_event(LogLevel::info, "server.ready", {{"pid", server_->id().pid}});
   else
     log_event(LogLevel::error, "server.start_failed", {{"error", ready.error().to_string()}});
 }
@@ -97,14 +97,14 @@ std::optional<int> Keeper::on_server_death() {
   }
   const auto delay = restarts_.delay_after_death(now, lived);
   log_event(LogLevel::warning, "server.died",
-            {{"pid", std::to_string(pid)},
+            {{"pid", pid},
              {"how", death.to_string()},
-             {"restarts", std::to_string(state_.server_restarts)},
-             {"quick_deaths", std::to_string(restarts_.quick_deaths())}});
+             {"restarts", state_.server_restarts},
+             {"quick_deaths", restarts_.quick_deaths()}});
   if (!delay) {
     log_event(LogLevel::error, "server.given_up",
               {{"mount_point", options_.mount_point.string()},
-               {"quick_deaths", std::to_string(restarts_.quick_deaths())},
+               {"quick_deaths", restarts_.quick_deaths()},
                {"remedy", "see why servers die above; then mount again"}});
     return end(Ending::aborted);
   }
@@ -118,7 +118,7 @@ void Keeper::restart_if_due() {
   if (server_ && server_->report_fd() >= 0 &&
       now >= server_->started_at() + bounds::kServerStartTimeout) {
     log_event(LogLevel::error, "server.start_timeout",
-              {{"pid", std::to_string(server_->id().pid)}});
+              {{"pid", server_->id().pid}});
     ignore(server_->take_report(), "it says nothing; its death is handled like any other");
     server_->kill();
   }
@@ -186,7 +186,7 @@ int Keeper::end(Ending ending) {
                      : ending == Ending::detached ? "unmounted from outside"
                      : ending == Ending::forced   ? "detached by force"
                                                   : "aborted"},
-             {"server_restarts", std::to_string(state_.server_restarts)}});
+             {"server_restarts", state_.server_restarts}});
   return ending == Ending::aborted ? 1 : 0;
 }
 

@@ -18,8 +18,8 @@ Result<MountState> Keeper::adopt(sys::Fd fuse) {
     SHOAL_CHECK_OK(check_adoptable(paths_, state_, fuse_.get()));
     log_event(LogLevel::info, "mount.being_adopted",
               {{"mount_point", options_.mount_point.string()},
-               {"old_keeper", std::to_string(state_.keeper.pid)},
-               {"old_server", std::to_string(state_.server.pid)}});
+               {"old_keeper", state_.keeper.pid},
+               {"old_server", state_.server.pid}});
     SHOAL_CHECK_OK(end_old_servers(paths_, state_.server));
     SHOAL_CHECK_OK(start_server());
     SHOAL_CHECK_OK(wait_until_ready());
@@ -47,8 +47,8 @@ Result<void> Keeper::write_adopted_state() {
   SHOAL_CHECK_OK(save_mount_state(paths_.state, state_));
   log_event(LogLevel::info, "mount.adopted",
             {{"mount_point", options_.mount_point.string()},
-             {"adoptions", std::to_string(state_.adoptions)},
-             {"server", std::to_string(state_.server.pid)}});
+             {"adoptions", state_.adoptions},
+             {"server", state_.server.pid}});
   return {};
 }
 

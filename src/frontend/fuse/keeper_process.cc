@@ -73,7 +73,8 @@ Result<MountState> start_keeper(const KeeperOptions& options,
     spawn.inherited_fds.push_back({adopted_fd, kAdoptFd});
   }
   spawn.output_file = options.log_file;
-  spawn.new_session = true;
+  // One that mounts leaves our session when it has (Keeper::start).
+  spawn.new_session = adopted_fd >= 0;
   SHOAL_TRY(auto keeper, sys::Process::spawn(spawn));
   write_end = sys::Fd();  // so that the keeper's death is the end of the pipe
   auto state = await_report(read_end.get());

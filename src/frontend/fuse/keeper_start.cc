@@ -50,6 +50,10 @@ Result<MountState> Keeper::start() {
     SHOAL_CHECK_OK(start_server());
     SHOAL_CHECK_OK(wait_until_ready());
     SHOAL_CHECK_OK(mount_image());
+    // Away from the caller's terminal and its Ctrl-C. Not before: at an automount the kernel lets
+    // only the process group of who asked for the mount (systemd's) reach the directory until it is
+    // there; anybody else waits for it. A leader, who is refused, has a session of its own.
+    ::setsid();
     return write_state();
   };
   if (auto started = steps(); !started) {
@@ -158,7 +162,7 @@ Result<void> Keeper::start_server() {
                                                .oom_score_adj = server_oom_score_adj_}));
   server_ = std::move(server);
   state_.server = server_->id();
-  log_event(LogLevel::info, "server.started", {{"pid", std::to_string(state_.server.pid)}});
+  log_event(LogLevel::info, "server.started", {{"pid", state_.server.pid}});
   return {};
 }
 

@@ -38,6 +38,13 @@ bool Endpoint::is_bare() const {
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
+  // https://user:password@host: not to be repeated in logs.
+  const auto user = text.rfind('@');
+  if (user != std::string_view::npos)
+    return fail(ErrorCode::bad_input,
+                "endpoint '...@" + std::string(text.substr(user + 1)) + "': it names a user",
+                "Keys come from the environment, a profile or a credentials file; write the host "
+                "alone.");
   const auto refuse = [&](std::string_view why) {
     return fail(ErrorCode::bad_input, "endpoint '" + std::string(text) + "': " + std::string(why),
                 "Write it like https://HOST or http://HOST:PORT.");

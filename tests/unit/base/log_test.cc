@@ -41,6 +41,12 @@ TEST(Log, a_json_line_has_numbers_and_texts) {
 TEST(Log, hostile_bytes_stay_inside_their_line) {
   EXPECT_TRUE(line(LogFormat::text, {{"key", "a\nb\x1b[2J\"\\"}})
                   .ends_with(" key=\"a\\nb\\x1b[2J\\\"\\\\\""));
+  EXPECT_TRUE(line(LogFormat::text, {{"key",
+                                      "\u00e9\xff\x9b"
+                                      "1m\xc2\x9b"
+                                      "2m\xc2"}})
+                  .ends_with(" key=\u00e9\\xff\\x9b1m\\xc2\\x9b2m\\xc2"))
+      << "bytes that are no UTF-8, and what terminals obey, are escaped in text, too";
   EXPECT_TRUE(line(LogFormat::json, {{"key", std::string_view("a\nb\x1b\0\"\\", 7)}})
                   .ends_with(",\"key\":\"a\\nb\\u001b\\u0000\\\"\\\\\"}"));
 }

@@ -82,6 +82,9 @@ TEST(Endpoint, default_ports_and_slashes_are_dropped) {
        {"", "https://", "ftp://h", "http://h/path", "http://u@h", "http://h:port", "http://h:99999",
         "http://h:1:2", "http://[::1", "http://h\r\n", "http://h?x"})
     EXPECT_FALSE(parse_endpoint(text)) << text;
+  const auto with_password = parse_endpoint("https://user:hunter2@host");
+  EXPECT_EQ(with_password.error().to_string().find("hunter2"), std::string::npos)
+      << "the message ends in a log";
 }
 
 TEST(OssRegion, is_read_from_the_providers_names) {

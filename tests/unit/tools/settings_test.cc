@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <map>
 
+#include "base/log.h"
 #include "tools/commands.h"
 #include "tools/settings/check.h"
 #include "tools/settings/resolve.h"
@@ -140,6 +142,60 @@ TEST_F(Settings, secrets_are_refused_however_they_are_spelled) {
     EXPECT_NE(problems(std::string(name) + " = \"x\"").find("credentials-file ="),
               std::string::npos)
         << name;
+}
+
+TEST_F(Settings, secrets_in_values_are_refused_and_not_repeated) {
+  for (const char* text : {"endpoint = \"https://user:hunter2@host\"",
+                           "[\"s3://user:hunter2@b/p\"]\nregion = \"r\""}) {
+    const std::string said = problems(text);
+    EXPECT_NE(said.find("credentials-file ="), std::string::npos) << text;
+    EXPECT_EQ(said.find("hunter2"), std::string::npos) << said;
+  }
+  EXPECT_EQ(problems("[\"s3://b/with@sign\"]\nregion = \"r\""), "");
+  EXPECT_EQ(without_password("https://user:hunter2@host/a@b"), "https://***@host/a@b");
+  EXPECT_EQ(without_password("s3://b/a@b"), "s3://b/a@b");
+}
+
+TEST_F(Settings, a_wrong_word_about_logs_is_named_with_its_place) {
+  EXPECT_NE(problems("log-level = \"loud\"").find("f.toml:1:1: log-level = loud"),
+            std::string::npos);
+  EXPECT_NE(problems("log-level = \"\"").find("debug, info, warning, error"), std::string::npos);
+  EXPECT_NE(problems("log_format = \"xml\"").find("text, json"), std::string::npos);
+  EXPECT_NE(problems("[mount]\nlog-level = \"loud\"").find("f.toml:2:1"), std::string::npos);
+  EXPECT_EQ(problems("log-level = \"debug\"\nlog-format = \"json\""), "");
+}
+
+TEST_F(Settings, trying_values_does_not_make_them_hold) {
+  const LogLevel level = log_level();
+  const LogFormat format = log_format();
+  EXPECT_EQ(problems("[watch]\nlog-level = \"error\"\nlog-format = \"json\""), "");
+  EXPECT_EQ(log_level(), level);
+  EXPECT_EQ(log_format(), format);
+  EXPECT_EQ(std::getenv("SHOAL_LOG_FORMAT"), nullptr);
+}
+
+TEST_F(Settings, what_is_said_twice_is_refused) {
+  EXPECT_NE(
+      problems("cache-size = \"1G\"\ncache_size = \"2G\"").find("f.toml:2:1: cache-size: line 1"),
+      std::string::npos);
+  EXPECT_NE(problems("[\"s3://b\"]\nregion = \"x\"\n[\"s3://b/\"]\nregion = \"y\"").find("line 2"),
+            std::string::npos);
+  EXPECT_EQ(problems("region = \"x\"\n[mount]\nregion = \"x\"\n[\"s3://b\"]\nregion = \"x\""), "");
+}
+
+TEST_F(Settings, the_word_for_a_value_is_whole) {
+  CLI::App& mount = *find_command(*app_, "mount");
+  EXPECT_EQ(value_type(*find_setting(mount, "metrics-address")), "[HOST]:PORT");
+  EXPECT_EQ(value_type(*find_setting(mount, "log-level")), "LEVEL") << "without its choices";
+  EXPECT_NE(mount.help().find("--metrics-address [HOST]:PORT"), std::string::npos);
+}
+
+TEST_F(Settings, a_port_is_of_one_process) {
+  EXPECT_NE(problems("metrics-address = \":1\"").find("could not listen"), std::string::npos);
+  EXPECT_NE(problems("[mount]\nmetrics-address = \":1\"").find("could not listen"),
+            std::string::npos);
+  EXPECT_EQ(problems("[agent]\nmetrics-address = \":1\""), "");
+  EXPECT_EQ(problems("[\"s3://b\"]\nmetrics-address = \":1\""), "");
 }
 
 TEST_F(Settings, what_is_no_toml_is_refused_with_its_place) {
