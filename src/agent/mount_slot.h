@@ -27,7 +27,8 @@ struct Mounts::Slot {
   IndexProgress progress;
   IndexFacts facts;
   std::optional<LiveMount> live;
-  sys::Fd descriptor;  // kept by an earlier agent; invalid once there is a live mount
+  sys::Fd descriptor;   // kept by an earlier agent; invalid once there is a live mount
+  bool stored = false;  // the service manager keeps the descriptor
   Health health;
   Hints hints;
 

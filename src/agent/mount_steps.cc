@@ -9,6 +9,7 @@
 #include "agent/mount_slot.h"
 #include "base/log.h"
 #include "control/client.h"
+#include "frontend/fuse/connection.h"
 
 namespace shoal::agent {
 namespace {
@@ -190,8 +191,13 @@ void Mounts::repair(Slot& slot) {
 }
 
 void Mounts::on_live(Slot& slot, LiveMount live) {
-  if (live.descriptor.valid()) keep_descriptor(slot.name(), live.descriptor);
   const bool anew = live.how == LiveMount::How::mounted;
+  // One that the manager has is left there: between taking it back and storing it again there would
+  // be a moment in which the death of all is the end of the mount.
+  const sys::Fd& before = slot.live ? slot.live->descriptor : slot.descriptor;
+  const bool stored = slot.stored && !anew && fuse::is_connected(before.get());
+  if (live.descriptor.valid() && !stored)
+    slot.stored = keep_descriptor(slot.name(), live.descriptor);
   // Also where nothing was mounted: an earlier agent may have died before it had bound all targets.
   mounted_(slot.name());
   const std::lock_guard lock(mutex_);
@@ -233,12 +239,14 @@ void Mounts::on_repair_failed(Slot& slot, Error error) {
   slot.error = std::move(error);
 }
 
-void Mounts::keep_descriptor(const std::string& name, const sys::Fd& descriptor) const {
+bool Mounts::keep_descriptor(const std::string& name, const sys::Fd& descriptor) const {
   // First the one of a mount that is no more: a name may stand for several.
   ignore(manager_.forget(name), "said by store(), too");
-  if (const auto stored = manager_.store(name, descriptor); !stored)
+  const auto stored = manager_.store(name, descriptor);
+  if (!stored)
     log_event(LogLevel::warning, "volume.descriptor_not_stored",
               {{"volume", name}, {"error", stored.error().to_string()}});
+  return stored.has_value();
 }
 
 // ---- looking

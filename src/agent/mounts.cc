@@ -62,6 +62,7 @@ void Mounts::ensure(const MountPlan& plan, const std::string& cause, sys::Fd des
       slot.plan = plan;
       slot.cause = cause;
       slot.descriptor = std::move(descriptor);
+      slot.stored = slot.descriptor.valid();
       slot.proven = was_there;
       slot.indexed = was_there || being_mounted;
       slot.seems_indexed = seems_indexed;

@@ -107,7 +107,7 @@ class Mounts {
   void on_live(Slot& slot, LiveMount live);
   void on_repair_failed(Slot& slot, Error error);
   void fail_locked(Slot& slot, Error error);
-  void keep_descriptor(const std::string& name, const sys::Fd& descriptor) const;
+  [[nodiscard]] bool keep_descriptor(const std::string& name, const sys::Fd& descriptor) const;
   // Marks the slot as worked on and runs `work` on a worker.
   void post_locked(Slot& slot, void (Mounts::*work)(Slot&));
 

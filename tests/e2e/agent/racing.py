@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls that meet each other, and everything at once: clients, readers and kill -9."""
 import hashlib
+import http.client
 import os
 import random
 import signal
@@ -73,7 +74,7 @@ def patient(call, seconds=60):
         try:
             last[0] = call()
             return last[0][0] not in (500, 503)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:  # it died before it had answered
             last[0] = (0, str(error))
             return False
 
