@@ -42,17 +42,6 @@ bool is_too_old(const VolumeSpec& spec, const IndexFacts& facts) {
 // ---- indexing
 
 void Mounts::begin_build(Slot& slot) {
-  // The keeper of an agent that was killed while it mounted: there is nothing to list any more, and
-  // its server holds the volume.
-  if (slot.plan.has_mount_state()) {
-    const std::lock_guard lock(mutex_);
-    --builds_;
-    if (slot.phase != VolumePhase::indexing) return;
-    slot.phase = VolumePhase::repairing;
-    slot.indexed = true;
-    slot.due = {};
-    return;
-  }
   if (auto missing = slot.plan.missing_keys()) {
     const std::lock_guard lock(mutex_);
     --builds_;
@@ -124,7 +113,10 @@ void Mounts::on_build_over(Slot& slot, IndexBuild::State state) {
     log_event(
         LogLevel::warning, "index.build_failed",
         {{"volume", slot.name()}, {"error", state.error->to_string()}, {"request_id", slot.cause}});
-    if (is_passing(state.error->code()) && ++slot.failures < limits::kBuildTriesMax)
+    // A lock that was held may have been let go meanwhile: by a build of an agent that died.
+    const bool may_pass =
+        is_passing(state.error->code()) || state.error->code() == ErrorCode::precondition;
+    if (may_pass && ++slot.failures < limits::kBuildTriesMax)
       slot.due = system_clock().now() + repair_delay(slot.failures);
     else
       fail_locked(slot, std::move(*state.error));

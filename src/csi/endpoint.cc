@@ -45,6 +45,8 @@ Result<std::filesystem::path> parse_endpoint(std::string_view text) {
   if (!text.starts_with('/')) return refuse("not an absolute path of a unix socket");
   if (!text.ends_with(".sock") || text.ends_with("/.sock"))
     return refuse("it does not end in .sock");
+  if (text.find_first_of("%?#") != std::string_view::npos)
+    return refuse("'%', '?' and '#' mean something in addresses, and gRPC would use another path");
   if (text.size() >= sizeof(sockaddr_un::sun_path))
     return refuse("longer than the " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
                   " bytes a socket's path may have");

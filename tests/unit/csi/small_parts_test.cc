@@ -31,7 +31,9 @@ TEST(endpoint, that_cannot_be_served_is_refused) {
   for (const std::string& text :
        {std::string(), std::string("unix:"), std::string("unix:csi.sock"), std::string("csi.sock"),
         std::string("tcp://127.0.0.1:1"), std::string("unix:///csi/socket"),
-        std::string("unix:///csi/.sock"), "unix:///" + std::string(110, 'x') + ".sock"}) {
+        std::string("unix:///csi/.sock"), std::string("unix:///c%73i/csi.sock"),
+        std::string("unix:///csi/csi?.sock"), std::string("unix:///csi/#1.sock"),
+        "unix:///" + std::string(110, 'x') + ".sock"}) {
     const auto endpoint = parse_endpoint(text);
     ASSERT_FALSE(endpoint) << text;
     EXPECT_EQ(endpoint.error().code(), ErrorCode::bad_input);
