@@ -41,8 +41,7 @@ void add_umount(CLI::App& app, const Io& io, int& exit_code) {
 The volume (index, image, cache) stays for the next mount.)");
   command->add_option("directory", flags->mount_points, "Mount points")->required();
   command->add_flag("--force", flags->force, "Detach a busy mount");
-  command->add_flag("--if-needed", flags->if_needed,
-                    "Nothing to do when Shoal has no mount there");
+  command->add_flag("--if-needed", flags->if_needed, "Nothing to do when Shoal has no mount there");
   command->callback([flags, &io, &exit_code] { exit_code = run_umount(*flags, io); });
 }
 
