@@ -14,13 +14,15 @@ namespace {
 struct UmountFlags {
   std::vector<std::string> mount_points;
   bool force = false;
+  bool if_needed = false;
 };
 
 int run_umount(const UmountFlags& flags, const Io& io) {
   int exit_code = kExitOk;
   for (const std::string& text : flags.mount_points) {
     const auto done = fuse::unmount(runtime_directory(), mount_point_of(text), flags.force);
-    if (done) continue;
+    const bool is_gone = !done && done.error().code() == ErrorCode::not_found;
+    if (done || (is_gone && flags.if_needed)) continue;
     complain(io, done.error());
     exit_code = kExitFailed;
   }
@@ -39,6 +41,7 @@ void add_umount(CLI::App& app, const Io& io, int& exit_code) {
 The volume (index, image, cache) stays for the next mount.)");
   command->add_option("directory", flags->mount_points, "Mount points")->required();
   command->add_flag("--force", flags->force, "Detach a busy mount");
+  command->add_flag("--if-needed", flags->if_needed, "Nothing to do when Shoal has no mount there");
   command->callback([flags, &io, &exit_code] { exit_code = run_umount(*flags, io); });
 }
 

@@ -47,6 +47,7 @@ constexpr PerCall kPerCall[] = {
     {"index build", "rebuild"},
     {"mount", "foreground"},
     {"mount", "if-needed"},
+    {"umount", "if-needed"},
     {"put", "if-match"},
     {"put", "no-clobber"},
     {"put", "no-resume"},
