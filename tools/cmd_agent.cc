@@ -69,7 +69,7 @@ Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
   switch_log_level_on_signal();
   auto manager = sys::ServiceManager::of_process();
   SHOAL_TRY(const auto options, options_of(flags));
-  SHOAL_TRY(const auto agent, agent::Agent::start(options, manager));
+  SHOAL_TRY(auto agent, agent::Agent::start(options, manager));
   agent::Service service(*agent, [&agent] { return metrics_text(*agent, SHOAL_VERSION); });
   SHOAL_CHECK_OK(sys::make_directories(flags.socket.parent_path()));
   SHOAL_TRY(auto server,
@@ -98,6 +98,7 @@ Result<void> run_until_stopped(const AgentFlags& flags, const Io& io) {
   const EndGuard guard;
   metrics.reset();
   server.reset();
+  agent.reset();  // waits for a mount that is being made
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "agent/leftovers.h"
 #include "base/log.h"
 #include "frontend/fuse/host_check.h"
 #include "frontend/fuse/mount.h"
@@ -49,7 +50,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Options& wanted, sys::ServiceM
     log_event(LogLevel::error, "record.unreadable", {{"error", error.to_string()}});
   std::unique_ptr<Agent> agent(new Agent(options, std::move(lock), std::move(names),
                                          std::move(keys), std::move(records), manager));
-  agent->take_up(std::move(loaded.records), manager);
+  agent->take_up(std::move(loaded.records), loaded.unreadable.empty(), manager);
   return agent;
 }
 
@@ -61,10 +62,11 @@ Agent::Agent(const Options& options, sys::LockFile lock, Names names, KeyFiles k
       keys_(std::move(keys)),
       records_(std::move(records)),
       targets_(options_.places.runtime_directory, options_.places.state_directory / "mounts"),
-      mounts_(
-          std::make_unique<Mounts>(manager, [this](const std::string& mount) { rebind(mount); })) {}
+      mounts_(std::make_unique<Mounts>(
+          manager, [this](const std::string& mount) { look_after_targets(mount); })) {}
 
-void Agent::take_up(std::vector<VolumeRecord> records, sys::ServiceManager& manager) {
+void Agent::take_up(std::vector<VolumeRecord> records, bool complete,
+                    sys::ServiceManager& manager) {
   auto stored = manager.take_descriptors();
   std::map<std::string, MountPlan> plans;
   {
@@ -77,6 +79,12 @@ void Agent::take_up(std::vector<VolumeRecord> records, sys::ServiceManager& mana
       plans.emplace(record.mount, plan_for(record));
       volumes_[record.id].record = std::move(record);
     }
+  }
+  // What a record that cannot be read tells of may be in use.
+  if (complete) {
+    std::set<std::string> kept;
+    for (const auto& [mount, plan] : plans) kept.insert(mount);
+    remove_leftovers(options_.places, kept);
   }
   for (auto& [mount, plan] : plans) {
     const auto found = std::ranges::find(stored, mount, &sys::ServiceManager::Stored::name);
@@ -114,10 +122,18 @@ MountPlan Agent::plan_for(const VolumeRecord& record) const {
 
 // ---- sharing
 
-std::string Agent::mount_for_locked(const VolumeSpec& spec, const std::string& key_identity) const {
-  for (const auto& [mount, use] : uses_)
-    if (!use.ending && use.key_identity == key_identity && use.spec == spec) return mount;
+Result<std::string> Agent::mount_for_locked(const VolumeSpec& spec,
+                                            const std::string& key_identity) const {
   const std::string name = names_.of_dataset(spec, key_identity);
+  for (const auto& [mount, use] : uses_) {
+    const bool same = use.key_identity == key_identity && use.spec == spec;
+    if (same && !use.ending) return mount;
+    // Another name would mean another directory: the dataset would be listed again.
+    if (use.ending && (same || mount == name))
+      return fail(ErrorCode::unavailable,
+                  "volume of " + spec.source + ": its mount here is being unmounted",
+                  "Try again in a moment: index and cache are then found again.");
+  }
   std::string free = name;
   for (int number = 2; uses_.contains(free); ++number) free = fmt::format("{}.{}", name, number);
   return free;
@@ -159,6 +175,9 @@ VolumeReport Agent::report_locked(const Volume& volume) const {
   report.object_bytes = view->facts.object_bytes;
   report.listed_at = view->facts.listed_at;
   report.abnormal = view->abnormal;
+  if (report.abnormal.empty() && !volume.lost.empty())
+    report.abnormal = "it is not shown at " + volume.lost.begin()->first.string() + ": " +
+                      volume.lost.begin()->second;
   report.server_restarts = view->server_restarts;
   return report;
 }
@@ -213,26 +232,6 @@ Result<void> Agent::check_target(const fs::path& target) const {
                   "target " + target.string() + ": " + ours->string() + " is the agent's own",
                   "Name a directory elsewhere.");
   return {};
-}
-
-void Agent::rebind(const std::string& mount) {
-  std::vector<std::pair<std::string, fs::path>> targets;
-  fs::path mount_point;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto use = uses_.find(mount);
-    if (use == uses_.end()) return;
-    for (const std::string& id : use->second.ids) {
-      const VolumeRecord& record = volumes_.at(id).record;
-      mount_point = plan_for(record).mount_point();
-      for (const TargetReport& target : record.targets) targets.emplace_back(id, target.path);
-    }
-  }
-  for (const auto& [id, target] : targets)
-    if (const auto shown = targets_.show(mount_point, target, /*is_ours=*/true); !shown)
-      log_event(
-          LogLevel::warning, "target.not_restored",
-          {{"volume", id}, {"target", target.string()}, {"error", shown.error().to_string()}});
 }
 
 }  // namespace shoal::agent

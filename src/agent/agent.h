@@ -66,6 +66,10 @@ class Agent {
   struct Volume {
     VolumeRecord record;
     bool busy = false;  // a call is under way: `record` is its own until it ends
+    // The target that call makes or takes away: it is not restored meanwhile.
+    std::filesystem::path in_hand = {};
+    std::map<std::filesystem::path, std::string> lost = {};  // targets not shown, and why
+    bool unsaved = false;  // the record on disk has a target more than `record`
   };
   // What volumes share.
   struct Use {
@@ -78,32 +82,49 @@ class Agent {
 
   Agent(const Options& options, sys::LockFile lock, Names names, KeyFiles keys, RecordFiles records,
         sys::ServiceManager& manager);
-  void take_up(std::vector<VolumeRecord> records, sys::ServiceManager& manager);
+  // `complete`: all that there are.
+  void take_up(std::vector<VolumeRecord> records, bool complete, sys::ServiceManager& manager);
   void warn_of_strangers(const std::map<std::string, MountPlan>& plans) const;
 
   [[nodiscard]] MountPlan plan_for(const VolumeRecord& record) const;
   [[nodiscard]] VolumeReport report_locked(const Volume& volume) const;
   // The mount a volume of this spec and these keys is to use: one that is there, or a new name.
-  [[nodiscard]] std::string mount_for_locked(const VolumeSpec& spec,
-                                             const std::string& key_identity) const;
+  // unavailable: that one is being unmounted.
+  [[nodiscard]] Result<std::string> mount_for_locked(const VolumeSpec& spec,
+                                                     const std::string& key_identity) const;
   void join_locked(const VolumeRecord& record);
   void leave_locked(const std::string& mount, const std::string& id);
 
   struct Attaching;
   Result<Attaching> begin_attach(const Client::Attach& request);
+  Result<void> decide_mount_locked(Attaching& attaching, const Client::Attach& request) const;
   Result<void> decide_keys_locked(Attaching& attaching) const;
   Result<void> carry_out(const Attaching& attaching, const std::string& cause);
   void undo_attach(const Attaching& attaching);
   // Nothing: nobody knows the volume. unavailable: another call has it.
   Result<std::optional<Busy>> enter(const std::string& id);
   Result<void> end_mount(const VolumeRecord& record);
+  void rejoin(const VolumeRecord& record);
   void tidy_volume_directory(const VolumeRecord& record, const std::string& key_identity,
                              bool is_useless) const;
   Result<void> note_target(Busy& busy, const Client::Publish& request, bool& was_known);
   Result<void> refuse_foreign_target(const std::string& id,
                                      const std::filesystem::path& target) const;
   Result<void> check_target(const std::filesystem::path& target) const;
-  void rebind(const std::string& mount);
+  // What is to be seen where, by the records.
+  struct Shown {
+    std::filesystem::path mount_point;
+    std::vector<std::pair<std::string, std::filesystem::path>> targets;  // with their volume
+    std::vector<std::string> unsaved;                                    // volumes
+  };
+  [[nodiscard]] Shown shown_by(const std::string& mount) const;
+  // Restores targets of a mount, as far as they do not show it.
+  void look_after_targets(const std::string& mount);
+  void restore_target(const Shown& shown, const std::string& id,
+                      const std::filesystem::path& target);
+  void note_restored(const std::string& id, const std::filesystem::path& target,
+                     const Result<bool>& restored);
+  void save_late(const std::string& id);
 
   const Options options_;
   const sys::LockFile lock_;

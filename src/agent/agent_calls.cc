@@ -57,14 +57,34 @@ class Agent::Busy {
     if (agent_ == nullptr || erased) return;
     const std::lock_guard lock(agent_->mutex_);
     const auto found = agent_->volumes_.find(record.id);
-    if (found != agent_->volumes_.end()) found->second.busy = false;
+    if (found == agent_->volumes_.end()) return;
+    found->second.busy = false;
+    found->second.in_hand.clear();
+  }
+  // Until the end of the call nobody else touches the target.
+  void take_in_hand(const fs::path& target) {
+    const std::lock_guard lock(agent_->mutex_);
+    agent_->volumes_.at(record.id).in_hand = target;
   }
   // On disk first.
   Result<void> put() {
     SHOAL_CHECK_OK(agent_->records_.save(record));
     const std::lock_guard lock(agent_->mutex_);
-    agent_->volumes_.at(record.id).record = record;
+    Volume& volume = agent_->volumes_.at(record.id);
+    volume.record = record;
+    volume.unsaved = false;
     return {};
+  }
+  // For what was taken away already: a full disk must not keep anybody from giving things back.
+  void put_sooner_or_later() {
+    const auto saved = put();
+    if (saved) return;
+    log_event(LogLevel::warning, "record.not_saved",
+              {{"volume", record.id}, {"error", saved.error().to_string()}});
+    const std::lock_guard lock(agent_->mutex_);
+    Volume& volume = agent_->volumes_.at(record.id);
+    volume.record = record;
+    volume.unsaved = true;
   }
 
   VolumeRecord record;
@@ -91,6 +111,7 @@ struct Agent::Attaching {
   std::optional<Keys> keys;            // to be used
   std::string key_identity;            // of `keys`
   bool write_keys = false;
+  std::string identity_before;  // of the keys that are replaced
 };
 
 Result<VolumeReport> Agent::attach(const Client::Attach& request, const std::string& cause) {
@@ -140,23 +161,36 @@ Result<Agent::Attaching> Agent::begin_attach(const Client::Attach& request) {
     attaching.before = record = found->second.record;
     SHOAL_CHECK_OK(decide_keys_locked(attaching));
   } else {
-    if (volumes_.size() >= options_.volumes_max)
-      return fail(ErrorCode::limit,
-                  fmt::format("volume {}: {} are attached already", request.id, volumes_.size()),
-                  "Detach some, or raise --max-volumes.");
-    record.id = request.id;
-    record.spec = request.spec;
-    record.key_identity = attaching.key_identity;
-    record.mount = mount_for_locked(record.spec, record.key_identity);
-    attaching.write_keys = attaching.keys.has_value() && !keys_.has(record.mount);
+    SHOAL_CHECK_OK(decide_mount_locked(attaching, request));
   }
   if (attaching.keys) record.has_session_token = !attaching.keys->session_token.empty();
   if (!request.staging_path.empty()) record.staging_path = request.staging_path;
   record.detach_with_last_target = request.detach_with_last_target;
+  // Others have the mount it leaves, if it does: that is why.
+  if (attaching.before && attaching.before->mount != record.mount)
+    leave_locked(attaching.before->mount, record.id);
   join_locked(record);
-  if (attaching.write_keys) uses_[record.mount].key_identity = attaching.key_identity;
-  volumes_[record.id] = {.record = record, .busy = true};
+  if (attaching.write_keys)
+    attaching.identity_before =
+        std::exchange(uses_[record.mount].key_identity, attaching.key_identity);
+  Volume& volume = volumes_[record.id];
+  volume.record = record;
+  volume.busy = true;
   return attaching;
+}
+
+Result<void> Agent::decide_mount_locked(Attaching& attaching, const Client::Attach& request) const {
+  if (volumes_.size() >= options_.volumes_max)
+    return fail(ErrorCode::limit,
+                fmt::format("volume {}: {} are attached already", request.id, volumes_.size()),
+                "Detach some, or raise --max-volumes.");
+  VolumeRecord& record = attaching.record;
+  record.id = request.id;
+  record.spec = request.spec;
+  record.key_identity = attaching.key_identity;
+  SHOAL_TRY(record.mount, mount_for_locked(record.spec, record.key_identity));
+  attaching.write_keys = attaching.keys.has_value() && !keys_.has(record.mount);
+  return {};
 }
 
 // Keys for a volume that is there: the same again, others for the same mount, or a mount of its
@@ -183,8 +217,9 @@ Result<void> Agent::decide_keys_locked(Attaching& attaching) const {
   }
   // Whoever shares a mount that was never ready has not shown that its keys are good for anything:
   // others' keys must not make it so.
-  if (!proven && use.ids.size() > 1)
-    record.mount = mount_for_locked(record.spec, attaching.key_identity);
+  if (!proven && use.ids.size() > 1) {
+    SHOAL_TRY(record.mount, mount_for_locked(record.spec, attaching.key_identity));
+  }
   record.key_identity = attaching.key_identity;
   attaching.write_keys = true;
   return {};
@@ -194,10 +229,6 @@ Result<void> Agent::carry_out(const Attaching& attaching, const std::string& cau
   const VolumeRecord& record = attaching.record;
   if (attaching.write_keys) SHOAL_CHECK_OK(keys_.write(record.mount, *attaching.keys));
   SHOAL_CHECK_OK(records_.save(record));
-  if (attaching.before && attaching.before->mount != record.mount) {
-    const std::lock_guard lock(mutex_);
-    leave_locked(attaching.before->mount, record.id);
-  }
   mounts_->ensure(plan_for(record), cause);
   return {};
 }
@@ -207,11 +238,19 @@ void Agent::undo_attach(const Attaching& attaching) {
   const std::lock_guard lock(mutex_);
   const bool moved = attaching.before && attaching.before->mount != record.mount;
   if (!attaching.before || moved) leave_locked(record.mount, record.id);
-  if (!uses_.contains(record.mount)) keys_.remove(record.mount);
-  if (attaching.before)
+  if (const auto use = uses_.find(record.mount); use == uses_.end()) {
+    keys_.remove(record.mount);
+  } else if (attaching.write_keys) {
+    // Those that are there, old or new: what is not must be written by the next attach.
+    const auto keys = keys_.read(record.mount);
+    use->second.key_identity = keys ? names_.of_keys(keys) : attaching.identity_before;
+  }
+  if (attaching.before) {
+    join_locked(*attaching.before);
     volumes_.at(record.id).record = *attaching.before;
-  else
+  } else {
     volumes_.erase(record.id);
+  }
 }
 
 // ---- detach
@@ -230,7 +269,10 @@ Result<void> Agent::detach(const std::string& id, const std::string& cause) {
                                 : fmt::format(" and {} more", record.targets.size() - 1)),
                 "Unpublish its targets first.");
   SHOAL_CHECK_OK(end_mount(record));
-  SHOAL_CHECK_OK(records_.remove(id));
+  if (auto removed = records_.remove(id); !removed) {
+    rejoin(record);
+    return removed;
+  }
   {
     const std::lock_guard lock(mutex_);
     volumes_.erase(id);
@@ -243,13 +285,17 @@ Result<void> Agent::detach(const std::string& id, const std::string& cause) {
   return {};
 }
 
-// With its last user.
+// With its last user. Any other leaves at once: two that go at the same time must not both believe
+// that the other stays.
 Result<void> Agent::end_mount(const VolumeRecord& record) {
   std::string key_identity;
   {
     const std::lock_guard lock(mutex_);
     Use& use = uses_.at(record.mount);
-    if (use.ids.size() > 1) return {};
+    if (use.ids.size() > 1) {
+      use.ids.erase(record.id);
+      return {};
+    }
     use.ending = true;
     key_identity = use.key_identity;
   }
@@ -261,6 +307,13 @@ Result<void> Agent::end_mount(const VolumeRecord& record) {
   }
   tidy_volume_directory(record, key_identity, useless);
   return {};
+}
+
+// After a detach that failed behind end_mount().
+void Agent::rejoin(const VolumeRecord& record) {
+  const std::lock_guard lock(mutex_);
+  join_locked(record);
+  uses_.at(record.mount).ending = false;
 }
 
 // So that a later volume finds index and cache again, and what cannot be found again takes no room.
@@ -280,6 +333,12 @@ void Agent::tidy_volume_directory(const VolumeRecord& record, const std::string&
 }
 
 // ---- targets
+
+void Agent::save_late(const std::string& id) {
+  auto busy = enter(id);
+  // Not by now: the next look tries again.
+  if (busy && *busy) ignore((*busy)->put(), "said when it failed first");
+}
 
 Result<void> Agent::refuse_foreign_target(const std::string& id, const fs::path& target) const {
   const std::lock_guard lock(mutex_);
@@ -332,6 +391,7 @@ Result<void> Agent::publish(const Client::Publish& request, const std::string& c
                             view && view->error ? ": " + view->error->message() : ""),
                 "Wait until it is ready.");
   SHOAL_CHECK_OK(refuse_foreign_target(request.id, request.target));
+  busy->take_in_hand(request.target);
   bool was_known = false;
   SHOAL_CHECK_OK(note_target(*busy, request, was_known));
   auto shown = targets_.show(plan_for(busy->record).mount_point(), request.target, was_known);
@@ -339,7 +399,7 @@ Result<void> Agent::publish(const Client::Publish& request, const std::string& c
     if (!was_known) {
       std::erase_if(busy->record.targets,
                     [&](const TargetReport& one) { return one.path == request.target; });
-      ignore(busy->put(), "the failure to be told is another; the next unpublish takes it out");
+      busy->put_sooner_or_later();
     }
     return shown;
   }
@@ -360,10 +420,11 @@ Result<void> Agent::unpublish(const Unpublish& request, const std::string& cause
     auto& targets = busy->record.targets;
     const auto found = std::ranges::find(targets, request.target, &TargetReport::path);
     const bool is_ours = found != targets.end();
+    busy->take_in_hand(request.target);
     SHOAL_CHECK_OK(targets_.hide(request.target, is_ours));
     if (is_ours) {
       targets.erase(found);
-      SHOAL_CHECK_OK(busy->put());
+      busy->put_sooner_or_later();
       log_event(
           LogLevel::info, "target.unpublished",
           {{"volume", request.id}, {"target", request.target.string()}, {"request_id", cause}});

@@ -74,6 +74,16 @@ IndexBuild::State read_build_output(std::string_view text) {
   return state;
 }
 
+IndexBuild::Files IndexBuild::files_of(const Places& places, const std::string& mount) {
+  const auto directory = places.agent_runtime() / "builds";
+  return {.output = directory / (mount + ".log"), .process = directory / (mount + ".json")};
+}
+
+void IndexBuild::forget(const Files& files) {
+  unlink(files.output.c_str());
+  unlink(files.process.c_str());
+}
+
 Result<IndexBuild> IndexBuild::start(const std::vector<std::string>& command, const Files& files) {
   SHOAL_CHECK_OK(sys::make_directories(files.output.parent_path()));
   unlink(files.output.c_str());

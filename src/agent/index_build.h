@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/mount_plan.h"
 #include "agent/volume_spec.h"
 #include "base/result.h"
 #include "frontend/fuse/mount_state.h"
@@ -30,6 +31,9 @@ class IndexBuild {
     std::filesystem::path output;   // what it says: JSON lines
     std::filesystem::path process;  // who it is
   };
+  [[nodiscard]] static Files files_of(const Places& places, const std::string& mount);
+  // Removes them: there is no build.
+  static void forget(const Files& files);
   // `command` is the argv. Replaces what an earlier build left in the files.
   [[nodiscard]] static Result<IndexBuild> start(const std::vector<std::string>& command,
                                                 const Files& files);

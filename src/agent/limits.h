@@ -30,9 +30,10 @@ inline constexpr auto kRequestTimeout = 10s;  // per read of a client
 
 // ---- volumes
 inline constexpr std::size_t kVolumesDefault = 256;
-inline constexpr std::size_t kBuildsMax = 4;  // listings at a time: each is bound by its bucket
-inline constexpr auto kRemovePatience = 5s;   // for a look at the mount's server to end
-inline constexpr unsigned kLookers = 4;       // asking servers, which may hang
+// Listings at a time: each is bound by its bucket. Volumes that are indexed do not wait for them.
+inline constexpr std::size_t kBuildsMax = 4;
+inline constexpr auto kRemovePatience = 5s;         // for a look at the mount's server to end
+inline constexpr unsigned kLookers = 4;             // asking servers, which may hang
 inline constexpr std::uint32_t kBuildTriesMax = 3;  // of a listing that failed for a passing reason
 inline constexpr std::uint32_t kAdoptTriesMax = 6;  // then readers get EIO rather than wait longer
 inline constexpr unsigned kWorkers = 8;             // mounting and adopting
@@ -42,6 +43,7 @@ inline constexpr std::uint64_t kBuildTailBytes = 64u << 10;  // read of a build'
 // ---- the supervisor
 inline constexpr auto kTickBusy = 200ms;  // something is being built
 inline constexpr auto kTickIdle = 1s;
+inline constexpr auto kLockedDelay = 2s;       // another process writes the volume
 inline constexpr auto kFirstBuildLook = 50ms;  // an index that is there is found at once
 inline constexpr auto kTurnMax = 30s;          // then the supervisor counts as hanging
 inline constexpr auto kLookEvery = 5s;         // at each server
@@ -52,7 +54,6 @@ inline constexpr auto kRepairDelayMax = 60s;
 inline constexpr auto kJobAskEvery = 5s;       // a third of a job's lease
 inline constexpr auto kListCopyTimeout = 60s;  // of an order's list, through the mount
 inline constexpr std::uint64_t kListBytesMax = 1ull << 30;
-inline constexpr auto kBindTimeout = 10s;  // of a mount call in a child
 
 static_assert(kWaitersMax < kHttpThreads, "somebody must answer while others wait");
 

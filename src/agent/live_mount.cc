@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "frontend/fuse/adoption.h"
 #include "frontend/fuse/mount.h"
 #include "sys/mount.h"
 
@@ -21,10 +22,12 @@ Result<fuse::MountState> state_of(const MountPlan& plan) {
 
 Result<LiveMount> live(fuse::MountState state, LiveMount::How how) {
   SHOAL_TRY(auto keeper, sys::OtherProcess::open(state.keeper.pid));
-  if (!fuse::is_alive(state.keeper))
+  if (!fuse::is_alive(state.keeper)) {
+    keeper.reap();
     return fail(ErrorCode::unavailable,
                 "mount " + state.mount_point.string() + ": its keeper died at once",
                 "See the log " + state.log_file.string());
+  }
   LiveMount mount{.state = std::move(state),
                   .keeper = std::move(keeper),
                   .descriptor = {},
@@ -46,11 +49,14 @@ Result<void> clear(const MountPlan& plan) {
   return {};
 }
 
-// There is something to adopt, but not by what we hold.
-bool is_final(ErrorCode code) {
-  return code == ErrorCode::not_found || code == ErrorCode::unavailable ||
-         code == ErrorCode::unsupported || code == ErrorCode::corrupt ||
-         code == ErrorCode::bad_input;
+// Whether all an adoption takes is there still: then it failed because its processes did, and the
+// next may go well. The code of its error does not tell: a new server that is killed while it
+// starts is as `unavailable` as a connection that has ended.
+bool is_adoptable(const MountPlan& plan, const sys::Fd& descriptor) {
+  const auto paths = fuse::mount_paths(plan.places.runtime_directory, plan.mount_point());
+  const auto state = fuse::load_mount_state(paths.state);
+  return state && fuse::load_options(paths) &&
+         fuse::check_adoptable(paths, *state, descriptor.get());
 }
 
 // A file mapped for comparing.
@@ -120,9 +126,19 @@ Result<LiveMount> mount_anew(const MountPlan& plan) {
   return live(std::move(state), LiveMount::How::mounted);
 }
 
+bool is_being_mounted(const MountPlan& plan) {
+  return sys::LockFile::is_held(
+      fuse::mount_paths(plan.places.runtime_directory, plan.mount_point()).lock);
+}
+
 Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, Fallback fallback) {
   auto state = state_of(plan);
-  if (!state && state.error().code() != ErrorCode::not_found) fallback = Fallback::remount;
+  if (!state && state.error().code() == ErrorCode::not_found) {
+    // Nothing to clear; a keeper that is just mounting must be left alone.
+    if (auto missing = plan.missing_keys()) return fail(std::move(*missing));
+    return mount_anew(plan);
+  }
+  if (!state) fallback = Fallback::remount;
   const bool kept = state && fuse::is_alive(state->keeper);
   if (kept && runs_same_program(state->keeper.pid) && has_same_root(state->keeper.pid))
     return live(std::move(*state), LiveMount::How::found);
@@ -137,7 +153,7 @@ Result<LiveMount> bring_back(const MountPlan& plan, const sys::Fd& descriptor, F
                                  plan.keeper_command(),
                                  {.replace = true, .cgroup = plan.places.keeper_cgroup});
       if (adopted) return live(std::move(*adopted), LiveMount::How::adopted);
-      if (fallback == Fallback::wait && !is_final(adopted.error().code()))
+      if (fallback == Fallback::wait && is_adoptable(plan, held))
         return fail(std::move(adopted).error());
     } else if (kept) {
       // A keeper of another version or container, and no right to its descriptor: it serves, that

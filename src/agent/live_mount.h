@@ -28,6 +28,9 @@ struct LiveMount {
 // Errors as fuse::mount.
 [[nodiscard]] Result<LiveMount> mount_anew(const MountPlan& plan);
 
+// Whether a keeper is at it, or lives: of an agent that died meanwhile.
+[[nodiscard]] bool is_being_mounted(const MountPlan& plan);
+
 // What is to be done when an adoption fails.
 enum class Fallback {
   wait,     // the mount stays unserved and its readers wait: the caller tries again

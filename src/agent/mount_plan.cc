@@ -69,6 +69,12 @@ std::optional<Error> MountPlan::missing_keys() const {
                "They come with the next attach of the volume; nothing else is needed.");
 }
 
+bool MountPlan::seems_indexed() const {
+  std::error_code error;
+  const bool empty = std::filesystem::is_empty(volume() / "image", error);
+  return !error && !empty;
+}
+
 bool MountPlan::has_mount_state() const {
   const auto paths = fuse::mount_paths(places.runtime_directory, mount_point());
   return access(paths.state.c_str(), F_OK) == 0;

@@ -38,6 +38,8 @@ struct MountPlan {
   [[nodiscard]] fuse::KeeperOptions keeper_options() const;
   // Keys that were in /run and are gone with it (a reboot) come again with the next attach.
   [[nodiscard]] std::optional<Error> missing_keys() const;
+  // An image is in the volume: a build will find it, and has nothing to list as a rule.
+  [[nodiscard]] bool seems_indexed() const;
   // A keeper has, or had, a mount there that can be brought back.
   [[nodiscard]] bool has_mount_state() const;
 };

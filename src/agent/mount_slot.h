@@ -19,14 +19,16 @@ struct Mounts::Slot {
   TimePoint look_due{};
   std::uint32_t failures = 0;  // in a row
   bool proven = false;
-  bool indexed = false;     // there is something to mount
-  bool list_again = false;  // the index is older than it may be
+  bool indexed = false;        // there is something to mount
+  bool seems_indexed = false;  // finding that out takes no listing, as far as one can see
+  bool list_again = false;     // the index is older than it may be
 
   std::optional<IndexBuild> build;
   IndexProgress progress;
   IndexFacts facts;
   std::optional<LiveMount> live;
-  sys::Fd descriptor;  // kept by an earlier agent; invalid once there is a live mount
+  sys::Fd descriptor;   // kept by an earlier agent; invalid once there is a live mount
+  bool stored = false;  // the service manager keeps the descriptor
   Health health;
   Hints hints;
 

@@ -9,14 +9,10 @@
 #include "agent/mount_slot.h"
 #include "base/log.h"
 #include "control/client.h"
+#include "frontend/fuse/connection.h"
 
 namespace shoal::agent {
 namespace {
-
-IndexBuild::Files build_files(const MountPlan& plan) {
-  const auto directory = plan.places.agent_runtime() / "builds";
-  return {.output = directory / (plan.name + ".log"), .process = directory / (plan.name + ".json")};
-}
 
 // The server keeps what was announced beside its socket, for its successors.
 bool order_was_announced(const fuse::MountState& state) {
@@ -55,7 +51,7 @@ void Mounts::begin_build(Slot& slot) {
     slot.due = system_clock().now() + limits::kRepairDelayMax;
     return;
   }
-  const IndexBuild::Files files = build_files(slot.plan);
+  const IndexBuild::Files files = IndexBuild::files_of(slot.plan.places, slot.name());
   auto found = IndexBuild::find(files);
   const bool taken_over = found.has_value();
   auto build = taken_over ? Result<IndexBuild>(std::move(*found))
@@ -76,16 +72,42 @@ void Mounts::begin_build(Slot& slot) {
 
 void Mounts::look_at_build(Slot& slot) {
   IndexBuild::State state = slot.build->look();
+  // By what an agent began and died before it had written down whom: a build, which goes on, or a
+  // keeper, which makes the mount.
+  const bool locked = state.error && state.error->code() == ErrorCode::precondition &&
+                      sys::LockFile::is_held(slot.plan.volume() / "LOCK");
+  const bool kept = locked && (is_being_mounted(slot.plan) || slot.plan.has_mount_state());
   const std::lock_guard lock(mutex_);
   if (state.progress.objects > 0 || slot.progress.objects == 0) slot.progress = state.progress;
   if (slot.phase != VolumePhase::indexing) return;  // being removed, which ends the build
-  if (state.over) on_build_over(slot, std::move(state));
+  if (!state.over) return;
+  if (locked)
+    on_build_locked(slot, std::move(*state.error), kept);
+  else
+    on_build_over(slot, std::move(state));
+}
+
+void Mounts::on_build_locked(Slot& slot, Error error, bool kept) {
+  slot.build.reset();
+  --builds_;
+  if (kept) {
+    slot.phase = VolumePhase::repairing;
+    slot.indexed = true;
+    slot.due = {};
+    return;
+  }
+  slot.due = system_clock().now() + limits::kLockedDelay;
+  if (!slot.error)
+    log_event(LogLevel::warning, "index.waits_for_lock",
+              {{"volume", slot.name()}, {"error", error.to_string()}, {"request_id", slot.cause}});
+  slot.error = std::move(error);
 }
 
 void Mounts::on_build_over(Slot& slot, IndexBuild::State state) {
   slot.build.reset();
   --builds_;
   slot.due = {};
+  slot.error.reset();
   if (state.error) {
     ++counts_.builds_failed;
     log_event(
@@ -135,8 +157,9 @@ void Mounts::mount(Slot& slot) {
     on_live(slot, std::move(*live));
     return;
   }
-  if (slot.plan.has_mount_state()) {
-    // It was mounted, and its keeper died before we knew it.
+  if (slot.plan.has_mount_state() || is_being_mounted(slot.plan)) {
+    // It was mounted, and its keeper died before we knew it; or the keeper of an agent that died is
+    // about to mount it.
     on_repair_failed(slot, std::move(live).error());
     return;
   }
@@ -157,8 +180,13 @@ void Mounts::repair(Slot& slot) {
 }
 
 void Mounts::on_live(Slot& slot, LiveMount live) {
-  if (live.descriptor.valid()) keep_descriptor(slot.name(), live.descriptor);
   const bool anew = live.how == LiveMount::How::mounted;
+  // One that the manager has is left there: between taking it back and storing it again there would
+  // be a moment in which the death of all is the end of the mount.
+  const sys::Fd& before = slot.live ? slot.live->descriptor : slot.descriptor;
+  const bool stored = slot.stored && !anew && fuse::is_connected(before.get());
+  if (live.descriptor.valid() && !stored)
+    slot.stored = keep_descriptor(slot.name(), live.descriptor);
   // Also where nothing was mounted: an earlier agent may have died before it had bound all targets.
   mounted_(slot.name());
   const std::lock_guard lock(mutex_);
@@ -179,6 +207,7 @@ void Mounts::on_live(Slot& slot, LiveMount live) {
   // costs little, but an order that is announced again begins again.
   if (anew || !slot.live)
     slot.hints = Hints(slot.plan.spec, /*order=*/anew || !order_was_announced(live.state));
+  if (slot.live) slot.live->keeper.reap();
   slot.live.emplace(std::move(live));
   slot.descriptor = {};
   slot.phase = VolumePhase::ready;
@@ -199,12 +228,14 @@ void Mounts::on_repair_failed(Slot& slot, Error error) {
   slot.error = std::move(error);
 }
 
-void Mounts::keep_descriptor(const std::string& name, const sys::Fd& descriptor) const {
+bool Mounts::keep_descriptor(const std::string& name, const sys::Fd& descriptor) const {
   // First the one of a mount that is no more: a name may stand for several.
   ignore(manager_.forget(name), "said by store(), too");
-  if (const auto stored = manager_.store(name, descriptor); !stored)
+  const auto stored = manager_.store(name, descriptor);
+  if (!stored)
     log_event(LogLevel::warning, "volume.descriptor_not_stored",
               {{"volume", name}, {"error", stored.error().to_string()}});
+  return stored.has_value();
 }
 
 // ---- looking
@@ -213,6 +244,7 @@ void Mounts::look(Slot& slot) {
   Guard lock(mutex_);
   if (!slot.live) {
     slot.looking = false;
+    changed_.notify_all();
     return;
   }
   const fuse::MountState before = slot.live->state;
@@ -225,6 +257,7 @@ void Mounts::look(Slot& slot) {
   const auto state_file =
       fuse::mount_paths(slot.plan.places.runtime_directory, before.mount_point).state;
   lock.unlock();
+  mounted_(slot.name());
   const auto status = control::get_status(before.control_socket, limits::kLookPatience);
   if (!hints.done()) hints.step(place);
   const auto state = fuse::load_mount_state(state_file);

@@ -51,6 +51,9 @@ void Mounts::wake() {
 
 void Mounts::ensure(const MountPlan& plan, const std::string& cause, sys::Fd descriptor) {
   const bool was_there = plan.has_mount_state();
+  const bool seems_indexed = plan.seems_indexed();
+  // By the keeper of an agent that died.
+  const bool being_mounted = !was_there && is_being_mounted(plan);
   {
     const std::lock_guard lock(mutex_);
     const auto [at, is_new] = slots_.try_emplace(plan.name);
@@ -59,8 +62,11 @@ void Mounts::ensure(const MountPlan& plan, const std::string& cause, sys::Fd des
       slot.plan = plan;
       slot.cause = cause;
       slot.descriptor = std::move(descriptor);
-      slot.indexed = slot.proven = was_there;
-      slot.phase = was_there ? VolumePhase::repairing : VolumePhase::indexing;
+      slot.stored = slot.descriptor.valid();
+      slot.proven = was_there;
+      slot.indexed = was_there || being_mounted;
+      slot.seems_indexed = seems_indexed;
+      slot.phase = slot.indexed ? VolumePhase::repairing : VolumePhase::indexing;
     } else {
       retry_locked(slot, cause);
     }
@@ -103,6 +109,8 @@ Result<void> Mounts::remove(const std::string& name) {
   lock.unlock();
   if (slot.build) slot.build->stop();
   auto gone = take_down(slot.plan);
+  if (gone && slot.live) slot.live->keeper.reap();
+  if (gone) IndexBuild::forget(IndexBuild::files_of(slot.plan.places, name));
   lock.lock();
   slot.working = false;
   if (slot.build) {
@@ -142,7 +150,7 @@ std::optional<Mounts::View> Mounts::view(const std::string& name) const {
   if (slot.phase == VolumePhase::repairing)
     view.abnormal =
         "it is being brought back" + (slot.error ? ": " + slot.error->message() : std::string());
-  else if (slot.phase == VolumePhase::failed && slot.error)
+  else if (slot.error)  // failed, or waiting for whoever has the volume
     view.abnormal = slot.error->message();
   return view;
 }
@@ -223,6 +231,7 @@ void Mounts::step(Slot& slot, TimePoint now) {
     case VolumePhase::ready:
       if (!slot.working && slot.live->keeper.wait(Duration::zero())) {
         ++counts_.keeper_deaths;
+        slot.live->keeper.reap();
         log_event(LogLevel::warning, "keeper.died",
                   {{"volume", slot.name()}, {"pid", slot.live->keeper.pid()}});
         slot.phase = VolumePhase::repairing;
@@ -256,7 +265,7 @@ void Mounts::step_indexing(Slot& slot, TimePoint now) {
   if (slot.build) {
     slot.due = now + limits::kTickBusy;
     post_locked(slot, &Mounts::look_at_build);
-  } else if (builds_ < limits::kBuildsMax) {
+  } else if (builds_ < limits::kBuildsMax || (slot.seems_indexed && !slot.list_again)) {
     ++builds_;
     post_locked(slot, &Mounts::begin_build);
   }

@@ -38,8 +38,9 @@ namespace shoal::agent {
 // Thread model: synchronized. Calls wait for no file system and no server, but for remove().
 class Mounts {
  public:
-  // Called on a worker when a mount has been made, before it counts as ready: the file system at
-  // its mount point may be another one than before.
+  // Called on a worker when a mount is there, before it counts as ready: the file system at its
+  // mount point may be another one than before. And again with every look at its server. May
+  // overlap for one name.
   using Mounted = std::function<void(const std::string& name)>;
   Mounts(sys::ServiceManager& manager, Mounted mounted);
   // Stops deciding. Mounts and builds go on by themselves; a worker that mounts is waited for.
@@ -102,10 +103,11 @@ class Mounts {
   void look(Slot& slot);
 
   void on_build_over(Slot& slot, IndexBuild::State state);
+  void on_build_locked(Slot& slot, Error error, bool kept);
   void on_live(Slot& slot, LiveMount live);
   void on_repair_failed(Slot& slot, Error error);
   void fail_locked(Slot& slot, Error error);
-  void keep_descriptor(const std::string& name, const sys::Fd& descriptor) const;
+  [[nodiscard]] bool keep_descriptor(const std::string& name, const sys::Fd& descriptor) const;
   // Marks the slot as worked on and runs `work` on a worker.
   void post_locked(Slot& slot, void (Mounts::*work)(Slot&));
 

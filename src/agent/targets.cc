@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/targets.h"
 
+#include <map>
 #include <optional>
 
 #include "agent/limits.h"
@@ -49,6 +50,35 @@ bool Targets::is_agents(const sys::MountEntry& entry) const {
 Result<void> Targets::show(const fs::path& mount_point, const fs::path& target, bool is_ours) {
   SHOAL_CHECK_OK(check_path("target", target));
   const std::lock_guard lock(mutex_);
+  return show_locked(mount_point, target, is_ours);
+}
+
+Result<bool> Targets::restore(const fs::path& mount_point, const fs::path& target,
+                              const std::function<bool()>& wanted) {
+  const std::lock_guard lock(mutex_);
+  if (!wanted()) return false;
+  SHOAL_CHECK_OK(show_locked(mount_point, target, /*is_ours=*/true));
+  return true;
+}
+
+Result<std::vector<fs::path>> Targets::missing(const fs::path& mount_point,
+                                               const std::vector<fs::path>& targets) const {
+  SHOAL_TRY(const auto mounts, sys::read_mounts());
+  std::map<fs::path, std::string> seen;  // the topmost at each place comes last
+  for (const sys::MountEntry& mount : mounts) seen[mount.mount_point] = mount.device;
+  const auto source = seen.find(mount_point);
+  std::vector<fs::path> missing;
+  for (const fs::path& target : targets) {
+    const auto directory = sys::NamedDirectory::open(target);
+    const auto there = directory ? seen.find(directory->canonical()) : seen.end();
+    if (source == seen.end() || there == seen.end() || there->second != source->second)
+      missing.push_back(target);
+  }
+  return missing;
+}
+
+Result<void> Targets::show_locked(const fs::path& mount_point, const fs::path& target,
+                                  bool is_ours) {
   SHOAL_TRY(const auto directory, sys::NamedDirectory::open(target));
   SHOAL_TRY(const auto source, fuse::mount_at(mount_point));
   if (!source || source->fs_type != "erofs")
@@ -94,7 +124,9 @@ Result<void> Targets::hide(const fs::path& target, bool is_ours) {
     if (!seen) break;
     if (seen->fs_type != "erofs" || !(is_ours || is_agents(*seen)))
       return fail(somebody_elses(target, *seen));
-    SHOAL_CHECK_OK(directory->unmount());
+    const auto unmounted = directory->unmount();
+    // Somebody else was faster.
+    if (!unmounted && unmounted.error().code() != ErrorCode::not_found) return unmounted;
   }
   if (!directory->exists()) return {};
   return directory->remove();

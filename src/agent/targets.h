@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "sys/mount.h"
@@ -29,11 +31,23 @@ class Targets {
   // mounted at `mount_point`).
   [[nodiscard]] Result<void> show(const std::filesystem::path& mount_point,
                                   const std::filesystem::path& target, bool is_ours);
+  // Shows it again where show() did: made anew, taken away by hand, or dead. `wanted` is asked when
+  // no other call can change a target any more; false when it says no. Errors as show().
+  [[nodiscard]] Result<bool> restore(const std::filesystem::path& mount_point,
+                                     const std::filesystem::path& target,
+                                     const std::function<bool()>& wanted);
+  // Those of `targets` at which the file system at `mount_point` is not seen, by one look at the
+  // kernel's table: it may have changed when this returns. All of them when there is none.
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> missing(
+      const std::filesystem::path& mount_point,
+      const std::vector<std::filesystem::path>& targets) const;
   // Takes away what is mounted there, dead or alive, and the directory. precondition: a file system
   // of somebody else is mounted there, or the directory holds files.
   [[nodiscard]] Result<void> hide(const std::filesystem::path& target, bool is_ours);
 
  private:
+  Result<void> show_locked(const std::filesystem::path& mount_point,
+                           const std::filesystem::path& target, bool is_ours);
   // A mount of the agent, or a dead one of Shoal; not one that somebody made with `shoal mount`.
   [[nodiscard]] bool is_agents(const sys::MountEntry& entry) const;
 

@@ -94,6 +94,9 @@ class LockFile {
  public:
   [[nodiscard]] static Result<LockFile> acquire(const std::filesystem::path& path);
   LockFile(LockFile&&) noexcept = default;
+  // Whether somebody has it now. Makes no file, and leaves none; who acquires it at this very
+  // moment may be refused, and must be one who tries again.
+  [[nodiscard]] static bool is_held(const std::filesystem::path& path);
 
  private:
   explicit LockFile(File file) : file_(std::move(file)) {}

@@ -66,4 +66,9 @@ Result<LockFile> LockFile::acquire(const std::filesystem::path& path) {
   }
 }
 
+bool LockFile::is_held(const std::filesystem::path& path) {
+  const auto file = File::open(path, File::Mode::read_only);
+  return file && flock(file->fd(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 }  // namespace shoal::sys

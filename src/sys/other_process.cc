@@ -2,6 +2,7 @@
 #include "sys/other_process.h"
 
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,6 +34,11 @@ Result<void> OtherProcess::signal(int number) const {
 
 bool OtherProcess::wait(Duration patience) const {
   return has_ended(pidfd_.get(), patience).value_or(false);
+}
+
+void OtherProcess::reap() const {
+  siginfo_t end{};
+  ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &end, WEXITED | WNOHANG);
 }
 
 Result<Fd> OtherProcess::copy_descriptor(int fd) const {

@@ -9,7 +9,7 @@
 
 namespace shoal::sys {
 
-// A process that is no child of this one, by its pidfd: what is asked of it never reaches a later
+// A process this one has no Process of, by its pidfd: what is asked of it never reaches a later
 // process of the same number. Move-only, serialized.
 class OtherProcess {
  public:
@@ -23,6 +23,9 @@ class OtherProcess {
   [[nodiscard]] Result<void> signal(int number) const;
   // Whether it has ended, waiting no longer than `patience`.
   [[nodiscard]] bool wait(Duration patience) const;
+  // If it is a child of this process nobody waits for, and has ended: takes note, so that it does
+  // not stay a zombie for as long as we live. Else nothing.
+  void reap() const;
   // Our own descriptor (close-on-exec) of what its descriptor `fd` is open on: the same open file,
   // not a second one. permission: the kernel wants the right to trace the process; not_found: it
   // has ended or has no such descriptor.

@@ -82,6 +82,8 @@ def descriptors():
     check("it is the same file system as before",
           [line for line in open("/proc/self/mountinfo") if line.split(" ")[4] == target] == connection)
     check("nothing was mounted anew", agent.logged().count("how=mounted") == 1, agent.logged()[-1500:])
+    stores = [line for line in manager.lines if "FDSTORE" in line or "FDSTOREREMOVE" in line]
+    check("what the manager has is left there", sum("FDSTORE" in line for line in stores) == 1, stores)
     agent.unpublish("v", target)
     agent.detach("v")
     check("the descriptor of an ended mount is given back", until(lambda: not manager.stored, 5), manager.stored)

@@ -57,6 +57,9 @@ def full_disk():
         agent = Agent("full_disk").start()
         agent.ready("v")
         target = f"{LAB}/full_disk/t"
+        before = f"{LAB}/full_disk/before"
+        agent.publish("v", before)
+        agent.ready("u", spec={"cache_size": "7M"})
         ballast = os.open(f"{state}/ballast", os.O_CREAT | os.O_WRONLY)
         try:
             while os.write(ballast, b"x" * 4096):
@@ -70,7 +73,11 @@ def full_disk():
         check("publish fails with the reason", status == 500 and answer["error"]["code"] == "no space", answer)
         check("and leaves no plain directory", not os.path.exists(target))
         check("what was there goes on", agent.phase("v") == "ready")
+        check("unpublish does not need room", agent.unpublish("v", before)[0] == 200 and not os.path.exists(before))
+        check("nor does detach", agent.detach("u")[0] == 200 and agent.ask("GET", "/volumes?id=u")[0] == 404)
         os.unlink(f"{state}/ballast")
+        check("the record is put right when there is room",
+              until(lambda: before not in "".join(open(f"{state}/volumes/{n}").read() for n in os.listdir(f"{state}/volumes")), 15))
         check("with room again all is well", agent.publish("v", target)[0] == 200 and not same(target))
         agent.finish(besides=[state])
     finally:

@@ -240,13 +240,17 @@ class Agent:
         for volume in self.ask("GET", "/volumes")[1]["volumes"]:
             for target in volume["targets"]:
                 self.unpublish(volume["id"], target["path"])
-            status, answer = self.ask("POST", "/detach", {"id": volume["id"]})
+            # Again while it is busy, as every client does.
+            until(lambda: self.detach(volume["id"])[0] != 503)
+            status, answer = self.detach(volume["id"])
             check(f"{volume['id']} is detached", status == 200, answer)
         left = [line for line in open("/proc/mounts") if f"{self.directory}/" in line and line.split(" ")[1] not in besides]
         check(f"nothing of {self.name} is left mounted", not left, left)
         records = os.listdir(f"{self.state}/volumes")
         keys = os.listdir(f"{self.runtime}/agent/keys")
         check(f"no record and no key of {self.name} is left", not records and not keys, (records, keys))
+        points = os.listdir(f"{self.state}/mounts") if os.path.isdir(f"{self.state}/mounts") else []
+        check(f"no mount point of {self.name} is left", not points, points)
         check(f"the agent of {self.name} ends when asked", self.stop() == 0, self.logged()[-2000:])
         processes = until(lambda: not processes_of(self.directory), 10)
         check(f"no process of {self.name} is left", processes, processes_of(self.directory))

@@ -6,13 +6,16 @@ import traceback
 
 import bringing_back
 import lasting
+import meddling
 import node
+import racing
 import refusals
 import using
 
 SECTIONS = [using.life, using.many, using.sharing, using.keys, using.hints, bringing_back.kills,
             bringing_back.descriptors, bringing_back.reboot, bringing_back.upgrade, lasting.listing,
-            lasting.ageing, lasting.full_disk, lasting.cgroup, refusals.requests, refusals.targets, refusals.agents]
+            lasting.ageing, lasting.full_disk, lasting.cgroup, refusals.requests, refusals.targets, refusals.agents,
+            meddling.by_hand, meddling.disturbed, racing.races, racing.stress]
 
 if __name__ == "__main__":
     wanted = sys.argv[1:]

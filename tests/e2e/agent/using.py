@@ -150,6 +150,7 @@ def keys():
     check("after a restart it is there", agent.becomes("rotating", "ready"))
     agent.unpublish("rotating", target)
     agent.detach("rotating")
+    agent.detach("nowhere")  # it is listed again by the new agent
     third = {"access_key": "third-key", "secret_key": "third-secret"}
     lists = bucket_requests("list")
     agent.ready("later", keys=third)

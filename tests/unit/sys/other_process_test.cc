@@ -45,6 +45,23 @@ TEST(OtherProcess, its_end_is_seen_and_signals_after_it_reach_nobody) {
   EXPECT_EQ(OtherProcess::open(-1).error().code(), ErrorCode::not_found);
 }
 
+TEST(OtherProcess, a_child_that_has_ended_is_reaped_and_nobody_else) {
+  const pid_t pid = start_sleeper();
+  const auto process = OtherProcess::open(pid);
+  ASSERT_TRUE(process);
+  process->reap();
+  EXPECT_FALSE(process->wait(Duration::zero())) << "it lives";
+  ASSERT_TRUE(process->signal(SIGKILL));
+  ASSERT_TRUE(process->wait(1min));
+  process->reap();
+  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), -1) << "a zombie is left";
+  process->reap();
+  const auto parent = OtherProcess::open(::getppid());
+  ASSERT_TRUE(parent);
+  parent->reap();
+  EXPECT_FALSE(parent->wait(Duration::zero()));
+}
+
 TEST(OtherProcess, a_descriptor_copied_from_it_is_the_same_open_file) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
