@@ -118,6 +118,11 @@ def pods_without_rights_read(node):
     read_on(node)
 
 
+def kubectl_exec_shows_the_mounts(node):
+    said = node.running["agent"].crun("exec", node.running["agent"].name, "shoal", "status", capture_output=True, text=True)
+    assert said.returncode == 0 and "s3://b/data" in said.stdout, said
+
+
 def the_agents_container_is_killed_and_removed(node):
     keepers = processes("keeper")
     node.end("agent")
@@ -241,7 +246,7 @@ def volumes_come_back_after_a_reboot(node):
     assert counts["total"]["requests"] == 0, f"index or cache were made again: {counts}"
 
 
-FIRST = [the_node_becomes_ready, pods_without_rights_read, the_agents_container_is_killed_and_removed,
+FIRST = [the_node_becomes_ready, pods_without_rights_read, kubectl_exec_shows_the_mounts, the_agents_container_is_killed_and_removed,
          a_server_dies_while_its_image_and_the_agent_are_gone, a_server_dies_after_the_image_it_began_with,
          another_version_takes_over, the_plugin_is_replaced, the_controller_needs_no_root, a_listing_goes_on_without_the_agent,
          a_pod_ends_while_the_agent_is_away, everything_goes_and_nothing_is_left, volumes_are_in_use_when_the_node_dies]
