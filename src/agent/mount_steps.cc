@@ -186,8 +186,14 @@ void Mounts::on_live(Slot& slot, LiveMount live) {
   const bool anew = live.how == LiveMount::How::mounted;
   // One that the manager has is left there: between taking it back and storing it again there would
   // be a moment in which the death of all is the end of the mount.
-  const sys::Fd& before = slot.live ? slot.live->descriptor : slot.descriptor;
-  const bool stored = slot.stored && !anew && fuse::is_connected(before.get());
+  sys::Fd& before = slot.live ? slot.live->descriptor : slot.descriptor;
+  const bool still_good = !anew && fuse::is_connected(before.get());
+  const bool stored = slot.stored && still_good;
+  // What served so far serves on where the new keeper's cannot be had.
+  if (still_good && !live.descriptor.valid()) {
+    live.descriptor = std::move(before);
+    live.doubt.reset();
+  }
   if (live.descriptor.valid() && !stored)
     slot.stored = keep_descriptor(slot.name(), live.descriptor);
   // Also where nothing was mounted: an earlier agent may have died before it had bound all targets.

@@ -73,6 +73,8 @@ class Manager:
             for _, kind, data in ancillary:
                 if kind == socket.SCM_RIGHTS:
                     fds.frombytes(data[:len(data) - len(data) % fds.itemsize])
+            for fd in fds:
+                os.set_inheritable(fd, False)  # else keepers would inherit those of other mounts
             if fields.get("FDSTORE") == "1":
                 self.drop(fields["FDNAME"])
                 self.stored[fields["FDNAME"]] = fds[0]
@@ -125,6 +127,7 @@ class Agent:
             copies = [os.dup2(fd, 100 + i, inheritable=True) for i, (_, fd) in enumerate(stored)]
             for i, fd in enumerate(copies):
                 os.dup2(fd, 3 + i, inheritable=True)
+                os.close(fd)
 
         self.log = open(f"{self.directory}/agent.log", "ab")
         self.process = subprocess.Popen(
