@@ -71,6 +71,9 @@ Result<std::vector<Fd>> plan_descriptors(SpawnPlan& plan, const SpawnOptions& op
     posix_spawn_file_actions_adddup2(&plan.actions, copy.get(), inherited.child_fd);
     copies.push_back(std::move(copy));
   }
+  // Libraries open descriptors that are not close-on-exec: a child that held a client's connection
+  // would keep that client waiting for an answer after our death.
+  posix_spawn_file_actions_addclosefrom_np(&plan.actions, highest + 1);
   return copies;
 }
 

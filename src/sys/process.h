@@ -17,7 +17,8 @@ namespace shoal::sys {
 struct SpawnOptions {
   // argv[0] is the program: a path, or a name looked up in PATH.
   std::vector<std::string> arguments;
-  // Descriptors the child gets, under numbers of its own. Everything else of ours is close-on-exec.
+  // Descriptors the child gets, under numbers of its own. It gets nothing else of ours above the
+  // highest.
   struct InheritedFd {
     int fd = -1;
     int child_fd = -1;  // 3 or above

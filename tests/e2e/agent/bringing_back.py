@@ -135,6 +135,8 @@ def upgrade():
     before = agent.mount_of("v")
     reader = Reader(target)
     until(lambda: reader.rounds > 0)
+    inside = [os.readlink(f"/proc/{before['keeper']['pid']}/fd/{fd}") for fd in os.listdir(f"/proc/{before['keeper']['pid']}/fd")]
+    check("a keeper holds no connection of the agent's clients", not [one for one in inside if "socket" in one], inside)
     check("SIGTERM ends the agent, and leaves the mount", agent.stop() == 0 and is_served_pid(before))
     agent.start()
     agent.becomes("v", "ready")

@@ -154,5 +154,18 @@ TEST(Process, this_program_knows_its_own_path_and_that_it_lives) {
   EXPECT_FALSE(pid_alive(-5));
 }
 
+TEST(Process, a_descriptor_that_is_not_close_on_exec_stays_here) {
+  const int leaky = ::dup(STDIN_FILENO);
+  ASSERT_GT(leaky, STDERR_FILENO);
+  auto child =
+      Process::spawn({.arguments = {"sh", "-c", "! test -e /proc/$$/fd/" + std::to_string(leaky)}});
+  ::close(leaky);
+  ASSERT_TRUE(child) << child.error().to_string();
+  const auto status = child->wait(std::chrono::minutes(1));
+  ASSERT_TRUE(status);
+  ASSERT_TRUE(*status);
+  EXPECT_TRUE((*status)->success());
+}
+
 }  // namespace
 }  // namespace shoal::sys
