@@ -12,6 +12,7 @@
 #include "settings/check.h"
 #include "settings/use.h"
 #include "settings/value.h"
+#include "store/open.h"
 
 namespace shoal::tools {
 namespace {
@@ -34,7 +35,7 @@ struct Section {
 std::string joined(const std::vector<std::string>& values) {
   std::string text;
   for (const std::string& value : values)
-    text += (text.empty() ? "" : ", ") + without_password(value);
+    text += (text.empty() ? "" : ", ") + store::without_password(value);
   return text;
 }
 
@@ -90,7 +91,7 @@ Json json_of(const std::vector<Section>& sections) {
       if (setting.values.empty())
         json["value"] = nullptr;
       else if (setting.values.size() == 1)
-        json["value"] = without_password(setting.values.front());
+        json["value"] = store::without_password(setting.values.front());
       else
         json["value"] = setting.values;
       json["from"] = name_of(setting.from);

@@ -33,6 +33,20 @@ Result<Location> parse_directory(std::string_view url, std::string_view path, bo
 
 }  // namespace
 
+bool has_password(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view rest = url.substr(scheme + 3);
+  return rest.substr(0, rest.find('/')).find('@') != std::string_view::npos;
+}
+
+std::string without_password(std::string_view url) {
+  if (!has_password(url)) return std::string(url);
+  const auto begin = url.find("://") + 3;
+  const auto host = url.rfind('@', url.find('/', begin)) + 1;
+  return std::string(url.substr(0, begin)) + "***@" + std::string(url.substr(host));
+}
+
 std::string Location::to_url() const {
   switch (scheme) {
     case Scheme::s3:
@@ -50,9 +64,15 @@ Result<Location> parse_location(std::string_view url, bool key_expected) {
   const auto mark = url.find("://");
   const std::string_view scheme = mark == std::string_view::npos ? "" : url.substr(0, mark);
   if (scheme != "s3" && scheme != "oss" && scheme != "file")
-    return fail(ErrorCode::bad_input, "'" + std::string(url) + "' is not the address of a dataset",
+    return fail(ErrorCode::bad_input,
+                "'" + without_password(url) + "' is not the address of a dataset",
                 "Write s3://BUCKET/PREFIX, oss://BUCKET/PREFIX or file:///DIRECTORY.");
   const std::string_view rest = url.substr(mark + 3);
+  if (scheme != "file" && has_password(url))
+    return fail(ErrorCode::bad_input,
+                "'" + without_password(url) + "' names a user before the bucket",
+                "Write " + std::string(scheme) +
+                    "://BUCKET/PREFIX; keys come from the environment or a credentials file.");
   if (scheme == "file") return parse_directory(url, rest, key_expected);
 
   Location location;

@@ -28,7 +28,11 @@ struct Location {
   std::string prefix;
   [[nodiscard]] std::string to_url() const;
 };
-// `key_expected`: keep the path as a key (no trailing '/' added).
+// Whether a URL names a user, as in https://user:password@host: that part must not be shown.
+[[nodiscard]] bool has_password(std::string_view url);
+// The URL, or any other text, without that part.
+[[nodiscard]] std::string without_password(std::string_view url);
+// `key_expected`: keep the path as a key (no trailing '/' added). Errors show no password.
 [[nodiscard]] Result<Location> parse_location(std::string_view url, bool key_expected = false);
 
 // virtual_hosted: https://BUCKET.HOST/KEY. path: https://HOST/BUCKET/KEY. cname: https://HOST/KEY,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/settings/check.h"
+#include "store/open.h"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "store/open.h"
 #include "tools/settings/catalog.h"
 #include "tools/settings/resolve.h"
 #include "tools/settings/value.h"
@@ -57,7 +59,8 @@ class Checker {
              kWhereKeysBelong);
       return;
     }
-    if (has_password(entry.dataset) || std::ranges::any_of(entry.values, has_password)) {
+    if (store::has_password(entry.dataset) ||
+        std::ranges::any_of(entry.values, store::has_password)) {
       report(entry.name + ": a URL with a name or a password in it", kWhereKeysBelong);
       return;
     }

@@ -69,20 +69,6 @@ Result<void> check_environment_value(const EnvironmentSetting& setting, const st
   return fail(refused(name, value, "there is no such one", "Use one of: " + choices + "."));
 }
 
-bool has_password(std::string_view url) {
-  const auto scheme = url.find("://");
-  if (scheme == std::string_view::npos) return false;
-  const std::string_view rest = url.substr(scheme + 3);
-  return rest.substr(0, rest.find('/')).find('@') != std::string_view::npos;
-}
-
-std::string without_password(const std::string& value) {
-  if (!has_password(value)) return value;
-  const auto begin = value.find("://") + 3;
-  const auto host = value.rfind('@', value.find('/', begin)) + 1;
-  return value.substr(0, begin) + "***@" + value.substr(host);
-}
-
 bool is_path_type(const std::string& type) {
   constexpr std::array<std::string_view, 4> kPaths = {"FILE", "DIR", "PATH", "SOCKET"};
   return std::ranges::find(kPaths, type) != kPaths.end();

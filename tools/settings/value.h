@@ -25,11 +25,6 @@ struct EnvironmentSetting;
 [[nodiscard]] Result<void> check_environment_value(const EnvironmentSetting& setting,
                                                    const std::string& value);
 
-// Whether a URL names a user, as in https://user:password@host: that part must not be shown.
-[[nodiscard]] bool has_password(std::string_view url);
-// The value without that part.
-[[nodiscard]] std::string without_password(const std::string& value);
-
 // Whether the word --help shows for a value says that it is a path.
 [[nodiscard]] bool is_path_type(const std::string& type);
 

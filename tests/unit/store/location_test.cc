@@ -10,6 +10,16 @@
 namespace shoal::store {
 namespace {
 
+TEST(Location, a_password_is_not_repeated) {
+  for (const char* url : {"s3://id:hunter2@bucket/prefix", "oss://hunter2@bucket",
+                          "ftp://id:hunter2@host/x", "s3://id:hunter2@"}) {
+    const auto location = parse_location(url);
+    ASSERT_FALSE(location) << url;
+    EXPECT_EQ(location.error().to_string().find("hunter2"), std::string::npos) << url;
+  }
+  EXPECT_TRUE(parse_location("s3://bucket/a@b"));
+}
+
 TEST(Location, a_dataset_is_a_directory) {
   struct Case {
     const char* url;

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "store/open.h"
 #include "tools/commands.h"
 #include "tools/settings/check.h"
 #include "tools/settings/resolve.h"
@@ -152,8 +153,8 @@ TEST_F(Settings, secrets_in_values_are_refused_and_not_repeated) {
     EXPECT_EQ(said.find("hunter2"), std::string::npos) << said;
   }
   EXPECT_EQ(problems("[\"s3://b/with@sign\"]\nregion = \"r\""), "");
-  EXPECT_EQ(without_password("https://user:hunter2@host/a@b"), "https://***@host/a@b");
-  EXPECT_EQ(without_password("s3://b/a@b"), "s3://b/a@b");
+  EXPECT_EQ(store::without_password("https://user:hunter2@host/a@b"), "https://***@host/a@b");
+  EXPECT_EQ(store::without_password("s3://b/a@b"), "s3://b/a@b");
 }
 
 TEST_F(Settings, a_wrong_word_about_logs_is_named_with_its_place) {
