@@ -94,8 +94,8 @@ class LockFile {
  public:
   [[nodiscard]] static Result<LockFile> acquire(const std::filesystem::path& path);
   LockFile(LockFile&&) noexcept = default;
-  // Whether somebody has it now. Makes no file, and leaves none; who acquires it at this very
-  // moment may be refused, and must be one who tries again.
+  // Whether somebody has it now. Makes no file, and leaves none; whoever acquires it at this very
+  // moment gets it.
   [[nodiscard]] static bool is_held(const std::filesystem::path& path);
 
  private:

@@ -51,7 +51,10 @@ Result<LockFile> LockFile::acquire(const std::filesystem::path& path) {
     do {
       result = flock(file.fd(), LOCK_EX | LOCK_NB);
     } while (result != 0 && errno == EINTR);
-    if (result != 0 && errno == EWOULDBLOCK)
+    const bool is_taken = result != 0 && errno == EWOULDBLOCK;
+    // Who only looks has it shared, for a moment; then so may we, until we try again.
+    if (is_taken && flock(file.fd(), LOCK_SH | LOCK_NB) == 0) continue;
+    if (is_taken)
       return fail(ErrorCode::precondition,
                   "lock " + path.string() + ": it is held by " + describe_holder(path),
                   "Stop that process first, or use another directory.");

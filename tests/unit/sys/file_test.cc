@@ -203,6 +203,21 @@ TEST(LockFile, one_its_holder_removed_is_no_lock_for_who_had_opened_it) {
   EXPECT_EQ(most, 1);
 }
 
+TEST(LockFile, who_only_looks_is_in_nobodys_way) {
+  const TemporaryDirectory directory;
+  { ASSERT_TRUE(LockFile::acquire(directory / "lock")); }
+  std::atomic<bool> over{false};
+  std::thread looker([&] {
+    while (!over) [[maybe_unused]] const bool is_held = LockFile::is_held(directory / "lock");
+  });
+  int refused = 0;
+  for (int i = 0; i < 20'000; ++i)
+    if (!LockFile::acquire(directory / "lock")) ++refused;
+  over = true;
+  looker.join();
+  EXPECT_EQ(refused, 0);
+}
+
 TEST(TextFile, a_longer_file_than_expected_is_refused_and_proc_files_are_read_whole) {
   const TemporaryDirectory directory;
   ASSERT_TRUE(write_text_file(directory / "f", std::string(100, 'x')));
