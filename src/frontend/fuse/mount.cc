@@ -58,14 +58,18 @@ Result<void> unmount_orphan_image(const MountPaths& paths, const MountState& sta
   return still ? std::move(unmounted) : Result<void>();
 }
 
+Error being_mounted(const fs::path& mount_point, const std::string& why) {
+  return Error(ErrorCode::unavailable, "unmount " + mount_point.string() + ": " + why,
+               "A keeper is being started for it; try again.");
+}
+
 // Takes down what a dead keeper left: its mounts, its server, its files. An adoption that is under
 // way has the lock.
 Result<void> unmount_orphan(const MountPaths& paths, const MountState& state, bool force) {
   const auto lock = sys::LockFile::acquire(paths.lock);
-  if (!lock)
-    return fail(Error(lock.error())
-                    .with_context("unmount " + state.mount_point.string())
-                    .with_remedy("A keeper is being started for it; try again."));
+  if (!lock && lock.error().code() == ErrorCode::precondition)
+    return fail(being_mounted(state.mount_point, lock.error().message()));
+  if (!lock) return fail(Error(lock.error()).with_context("unmount " + state.mount_point.string()));
   if (force) SHOAL_CHECK_OK(abort_orphan(paths));
   SHOAL_CHECK_OK(unmount_orphan_image(paths, state, force));
   SHOAL_CHECK_OK(abort_orphan(paths));
@@ -135,7 +139,10 @@ Result<std::vector<MountState>> list_mounts(const fs::path& runtime_directory) {
 Result<void> unmount(const fs::path& runtime_directory, const fs::path& mount_point, bool force) {
   const MountPaths paths = mount_paths(runtime_directory, mount_point);
   auto state = load_mount_state(paths.state);
-  if (!state && state.error().code() == ErrorCode::not_found)
+  const bool is_missing = !state && state.error().code() == ErrorCode::not_found;
+  if (is_missing && sys::LockFile::is_held(paths.lock))
+    return fail(being_mounted(mount_point, "it is being mounted"));
+  if (is_missing)
     return fail(ErrorCode::not_found,
                 "unmount " + mount_point.string() + ": Shoal has no mount there",
                 "See `shoal status`; what other programs mounted, umount(8) unmounts.");

@@ -27,7 +27,8 @@ namespace shoal::fuse {
 
 // Unmounts through the keeper, or in its place if it died, and returns when everything is gone.
 // `force` detaches at once: who has files open gets I/O errors. Errors: not_found (no mount of
-// ours), precondition (busy, naming the processes), timeout (the keeper does not finish).
+// ours), precondition (busy, naming the processes), unavailable (a keeper is being started for it),
+// timeout (the keeper does not finish).
 [[nodiscard]] Result<void> unmount(const std::filesystem::path& runtime_directory,
                                    const std::filesystem::path& mount_point, bool force);
 

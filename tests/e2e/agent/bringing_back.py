@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What dies comes back, and readers see a pause."""
+import fcntl
+import glob
 import os
 import random
 import shutil
@@ -124,6 +126,26 @@ def reboot():
     check("unmounted from outside it is mounted again",
           until(lambda: "how=mounted" in agent.logged() and not same(targets[0]) and agent.phase("v") == "ready", 40),
           agent.logged()[-1500:])
+    agent.finish()
+
+
+def unfinished():
+    """Nobody unmounts below a keeper that is being started, by an agent that was killed, say."""
+    agent = Agent("unfinished").start()
+    agent.ready("v")
+    agent.wipe()
+    state, = glob.glob(f"{agent.runtime}/mounts/*.json")
+    with open(state.replace(".json", ".lock"), "r+") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        agent.start()
+        for what, said in ("is being started", "is held by process"), ("is mounting", "it is being mounted"):
+            answers = []
+            until(lambda: answers.append(agent.detach("v")) or said in str(answers[-1]) or answers[-1][0] != 503, 20)
+            check(f"while a keeper {what}, detach is refused as busy",
+                  answers[-1][0] == 503 and said in str(answers[-1]), answers[-1])
+            os.rename(state, state + ".away") if os.path.exists(state) else None
+        os.rename(state + ".away", state)
+    check("then it is done", until(lambda: agent.detach("v")[0] == 200), agent.report("v"))
     agent.finish()
 
 

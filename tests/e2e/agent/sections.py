@@ -13,7 +13,7 @@ import refusals
 import using
 
 SECTIONS = [using.life, using.many, using.sharing, using.keys, using.hints, bringing_back.kills,
-            bringing_back.descriptors, bringing_back.reboot, bringing_back.upgrade, lasting.listing,
+            bringing_back.descriptors, bringing_back.reboot, bringing_back.unfinished, bringing_back.upgrade, lasting.listing,
             lasting.ageing, lasting.full_disk, lasting.cgroup, refusals.requests, refusals.targets, refusals.agents,
             meddling.by_hand, meddling.disturbed, racing.races, racing.stress]
 
