@@ -34,12 +34,10 @@ def kills():
         problems = reader.stop()
         check("its reader saw no error and no wrong byte", not problems, problems)
         check("its reader read on all the while", reader.rounds >= 12, reader.rounds)
-    # A keeper alone: how long it takes.
     keeper = agent.mount_of("v0")["keeper"]
-    began = time.monotonic()
     os.kill(keeper["pid"], signal.SIGKILL)
-    until(lambda: is_served(agent, "v0") and agent.mount_of("v0")["keeper"] != keeper)
-    check("a dead keeper is replaced within 3 s", time.monotonic() - began < 3, time.monotonic() - began)
+    check("a dead keeper alone is replaced, nobody asking",
+          until(lambda: is_served(agent, "v0") and agent.mount_of("v0")["keeper"] != keeper), agent.logged()[-1500:])
     agent.becomes("v0", "ready")
     # Server stopped, not dead: nothing that looks may hang.
     server = agent.mount_of("v0")["server"]["pid"]
