@@ -94,7 +94,7 @@ def parse(arguments):
     add("--markdown", metavar="FILE", help="write the tables there, too")
     add("--seed", type=between(0, 2**31), default=1, metavar="N", help="of orders and drawn digits")
     add("--programs", metavar="DIR", help="use the programs there instead of building")
-    add("--library", metavar="FILE", help=f"{LIBRARY} (default: built, or ../lib of --programs)")
+    add("--library", metavar="FILE", dest="uploader_library", help=f"{LIBRARY} (default: built, or ../lib of --programs)")
     options = parser.parse_args(arguments)
     if not options.latency_ms:
         parser.error("--latency-ms needs at least one number; 0 is one")
@@ -120,7 +120,7 @@ def prepare(options):
     else:
         machine.shell(ROOT, 'need_packages "$@" >&2', *packages)
         programs = os.path.abspath(options.programs)
-    library = os.path.abspath(options.library or os.path.join(programs, "..", "lib", LIBRARY))
+    library = os.path.abspath(options.uploader_library or os.path.join(programs, "..", "lib", LIBRARY))
     missing = [path for path in (os.path.join(programs, "shoal"), os.path.join(programs, "shoal-devbucket"),
                                  *([library] if options.saves else [])) if not os.path.exists(path)]
     if missing:

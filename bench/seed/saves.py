@@ -71,7 +71,7 @@ class Saves:
     """Measures all saves of one run. `objects` is where the bucket keeps them, `work` local disk."""
 
     def __init__(self, lab, objects, library):
-        self.lab, self.objects, self.library = lab, objects, library
+        self.lab, self.objects, self.uploader_library = lab, objects, library
         self.rate = rounds_per_second()
 
     def run(self, size, latency_ms, way, number):
@@ -110,7 +110,7 @@ class Saves:
     def train(self, way, place, flags):
         os.sync()  # what the run before wrote is not this one's
         out = self.lab.run([sys.executable, "-B", PROGRAM, way, place, *flags], f"saving checkpoints ({way})",
-                           timeout=SECONDS_MAX, variables={"SHOAL_UPLOADER_LIBRARY": self.library})
+                           timeout=SECONDS_MAX, variables={"SHOAL_UPLOADER_LIBRARY": self.uploader_library})
         return json.loads(out.splitlines()[-1])
 
 
