@@ -170,7 +170,7 @@ bool CacheStore::is_disk_low(std::uint64_t bytes) const {
   if (unknown) return false;
   const std::uint64_t headroom = std::clamp<std::uint64_t>(space.capacity / kHeadroomDivisor,
                                                            kHeadroomBytesMin, kHeadroomBytesMax);
-  return space.available < headroom + bytes;
+  return space.available < headroom + bytes + unwritten_bytes();
 }
 
 std::uint64_t CacheStore::disk_bytes(const BlockSet& blocks) const noexcept {
@@ -180,13 +180,21 @@ std::uint64_t CacheStore::disk_bytes(const BlockSet& blocks) const noexcept {
 }
 
 bool CacheStore::reserve(std::uint64_t bytes) {
-  if (is_disk_low(bytes)) return false;
+  // Relaxed: the numbers alone are shared, no data is published through them. Counted before it
+  // looks: of two that reserve the last of a disk at the same time, both may be refused, but never
+  // neither.
+  unwritten_.fetch_add(bytes, std::memory_order_relaxed);
   std::uint64_t used = used_.load(std::memory_order_relaxed);
-  // Relaxed: the number alone is shared, no data is published through it.
-  do {
-    if (used + bytes > options_.bytes_max) return false;
-  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
-  return true;
+  const bool has_disk = !is_disk_low(0);
+  while (has_disk && used + bytes <= options_.bytes_max)
+    if (used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed)) return true;
+  written(bytes);
+  return false;
+}
+
+void CacheStore::written(std::uint64_t bytes) {
+  const std::uint64_t before = unwritten_.fetch_sub(bytes, std::memory_order_relaxed);
+  SHOAL_ASSERT(before >= bytes);
 }
 
 void CacheStore::release(std::uint64_t bytes) {

@@ -70,14 +70,24 @@ class CacheStore {
     return used_.load(std::memory_order_relaxed);  // a gauge
   }
 
-  // Whether `bytes` more would leave the disk with less than others on it need.
+  // Reserved, and perhaps not in the file yet.
+  [[nodiscard]] std::uint64_t unwritten_bytes() const noexcept {
+    return unwritten_.load(std::memory_order_relaxed);  // a gauge
+  }
+
+  // Whether `bytes` more than what is reserved would leave the disk with less than others on it
+  // need.
   [[nodiscard]] bool is_disk_low(std::uint64_t bytes) const;
   // What a set of blocks takes on the disk, which gives out pages: a single block of 512 bytes
   // costs one. All bytes below are counted so.
   [[nodiscard]] std::uint64_t disk_bytes(const BlockSet& blocks) const noexcept;
   // Counts bytes before they are written; false when they would exceed the bound, or the disk is
-  // low.
+  // low. Until written(), once for each, the disk has yet to give them: they count as taken from
+  // it.
   [[nodiscard]] bool reserve(std::uint64_t bytes);
+  // Reserved bytes are in the file now, or will not be.
+  void written(std::uint64_t bytes);
+  // Gives back what is in the file no more.
   void release(std::uint64_t bytes);
 
   // Counts what must not be evicted, apart from `used_bytes`; false when the rest of the bound
@@ -129,6 +139,7 @@ class CacheStore {
   sys::File file_;
   std::optional<sys::File> direct_;  // the same file, written without the page cache
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> unwritten_{0};  // of `used_`
   std::atomic<std::uint64_t> pinned_{0};
 };
 

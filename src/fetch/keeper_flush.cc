@@ -120,17 +120,17 @@ void ChunkKeeper::write(const FlushJobPtr& job) {
 
 void ChunkKeeper::on_written(const FlushJobPtr& job) {
   if (--job->writes_left > 0) return;
-  if (!job->error) {
-    commit(job);
-    return;
-  }
-  if (job->error->code() == ErrorCode::no_space && !job->tried_again &&
+  if (job->error && job->error->code() == ErrorCode::no_space && !job->tried_again &&
       make_room(job->chunk, job->charge) == Room::coming) {
     job->tried_again = true;
     space_wanted_.push_back(job);
     return;
   }
-  fail_flush(job);
+  parts_.cache->written(job->charge);
+  if (job->error)
+    fail_flush(job);
+  else
+    commit(job);
 }
 
 void ChunkKeeper::commit(const FlushJobPtr& job) {

@@ -218,6 +218,7 @@ void OwnerWorld::close() {
   check("calls other than GET", bucket.other_calls);
   check("unfinished parts", unfinished);
   check("blocks asked for twice at once", bucket.overlapping);
+  if (cache_) check("bytes reserved and not written", cache_->unwritten_bytes());
   for (const FaultyFiles& one : files) check("file operations", one.under_way());
   if (sum(&fetch::Counters::used_bytes) + sum(&fetch::Counters::wasted_bytes) >
       sum(&fetch::Counters::prefetched_bytes))

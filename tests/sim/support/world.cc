@@ -153,6 +153,7 @@ void World::close() {
   check("calls other than GET", bucket.other_calls);
   check("GETs without the object's size", bucket.ranged_whole_objects);
   check("unfinished reads", unfinished);
+  if (cache_) check("bytes reserved and not written", cache_->unwritten_bytes());
   for (const FaultyFiles& one : files) check("file operations", one.under_way());
   if (stats.cache_bytes > options.cache_bytes_max)
     leaks_ += fmt::format("{} cached of {} allowed; ", stats.cache_bytes, options.cache_bytes_max);

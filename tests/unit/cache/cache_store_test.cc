@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "cache/cache_store.h"
@@ -169,6 +170,18 @@ TEST_F(CacheStoreTest, reserve_refuses_past_the_bound) {
   EXPECT_FALSE(store_->reserve(4096));
   store_->release(10 * 4096);
   EXPECT_TRUE(store_->reserve(4096));
+}
+
+TEST_F(CacheStoreTest, what_is_reserved_counts_as_taken_from_the_disk_until_it_is_written) {
+  open(1, std::numeric_limits<std::uint64_t>::max() / 2);
+  const std::uint64_t most = std::filesystem::space(directory_.path()).available / 10 * 6;
+  ASSERT_TRUE(store_->reserve(most));
+  EXPECT_TRUE(store_->is_disk_low(most));
+  EXPECT_FALSE(store_->reserve(most));
+  EXPECT_FALSE(store_->reserve(most));  // what is refused leaves no trace
+  store_->written(most);                // nothing of it, in truth: the disk is as before
+  EXPECT_FALSE(store_->is_disk_low(most));
+  EXPECT_TRUE(store_->reserve(most));
 }
 
 TEST_F(CacheStoreTest, small_blocks_are_counted_by_the_pages_they_take) {
